@@ -1,0 +1,3 @@
+//! The mxcensus program.
+
+fn main() {}

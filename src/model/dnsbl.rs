@@ -1,0 +1,124 @@
+//! Blocklists: what a list is, and what its codes mean (rules.md F.2).
+//! Comes in: the catalogue, or what the user named. Goes out: lists a probe asks and the rules weigh.
+//! Asking and health are `probe::dnsbl`'s; the arithmetic is `judge`'s.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::dns::Answer;
+use super::name::Name;
+use super::words::{Cause, words};
+
+words! {
+    /// What being on a list, by one of its codes, says about an address.
+    ListClass {
+        /// Sends spam.
+        SpamSource = "spam-source",
+        /// Exploited, a bot, a proxy.
+        Exploited = "exploited",
+        /// An open relay or open proxy.
+        OpenRelay = "open-relay",
+        /// Hijacked address space.
+        Hijacked = "hijacked",
+        /// Should not send mail directly: no evidence of abuse.
+        Policy = "policy",
+        /// The network around it is listed.
+        Network = "network",
+        /// Attacks other services.
+        Attack = "attack",
+        /// Sends bounces to forged senders.
+        Backscatter = "backscatter",
+        /// A reputation score.
+        Reputation = "reputation",
+        /// Allowed, trusted.
+        Allow = "allow",
+        /// The list refuses us (rules.md F.3): never a listing.
+        Refusal = "refusal",
+    }
+}
+
+impl ListClass {
+    /// Whether a listing of this class decides rule 5 (rules.md F.4).
+    pub const fn counts(self) -> bool {
+        matches!(self, Self::SpamSource | Self::Exploited | Self::OpenRelay | Self::Hijacked)
+    }
+}
+
+/// The meaning of some of a list's return codes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CodeRule {
+    /// First code, inclusive.
+    pub from: Ipv4Addr,
+    /// Last code, inclusive.
+    pub to: Ipv4Addr,
+    /// What it says.
+    pub class: ListClass,
+    /// How much it weighs in the sum of rule 5 (rules.md F.5).
+    pub weight: f32,
+}
+
+/// One blocklist.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct List {
+    /// The zone asked; may hold a secret key.
+    pub zone: Name,
+    /// The zone as it may be shown: a key label is replaced by `KEY`.
+    pub shown: Arc<str>,
+    /// Codes and their meanings, first hit wins; a 127/8 answer without a rule is `dnsbl-unknown-code`.
+    pub codes: Vec<CodeRule>,
+    /// Whether IPv6 addresses may be asked.
+    pub ipv6: bool,
+    /// One of the lists of which the quorum needs one (rules.md F.5).
+    pub core: bool,
+    /// Where a listing is looked up and removed.
+    pub lookup: Option<Arc<str>>,
+    /// Questions per second at most; None is the run's default.
+    pub rate: Option<f32>,
+}
+
+impl List {
+    /// The meaning of one return code; None when the table does not know it.
+    pub fn meaning(&self, code: Ipv4Addr) -> Option<&CodeRule> {
+        self.codes.iter().find(|rule| (rule.from..=rule.to).contains(&code))
+    }
+
+    /// The list's weight in the quorum: the highest of its classes that count (rules.md F.5).
+    pub fn weight(&self) -> f32 {
+        self.codes.iter().filter(|rule| rule.class.counts()).map(|rule| rule.weight).fold(0.0, f32::max)
+    }
+}
+
+/// How much evidence rule 5 needs to pass (rules.md F.5, interface.md).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Quorum {
+    /// Total weight of healthy lists that answered.
+    pub weight: f32,
+    /// Whether a core list must be among them.
+    pub core: bool,
+}
+
+/// What one list said about one address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listing {
+    /// Position in the run's lists.
+    pub list: u16,
+    /// The A question: codes, or not listed (absent), or unknown.
+    pub codes: Answer<Ipv4Addr>,
+    /// The TXT question, asked once and only after a hit.
+    pub reason: Answer<Box<str>>,
+}
+
+/// Whether a list can be trusted in this run (rules.md F.6).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Health {
+    /// Its test entries answer as RFC 5782 §5 wants.
+    Healthy,
+    /// It refuses us, with this code.
+    Refused(Ipv4Addr),
+    /// It answers outside 127/8, or lists what must not be listed.
+    Untrustworthy(Box<str>),
+    /// It did not answer.
+    Silent(Cause),
+}

@@ -1,0 +1,18 @@
+//! The nouns that cross a stage, and the closed sets of words they are told in.
+//! Comes in: what a stage has seen. Goes out: the same, to the next stage.
+//! Nothing here does I/O, waits, or knows a foreign crate's type that a user could meet.
+//! Pure questions that two stages must answer alike (is this address public, what class of name is this) live here too.
+
+pub mod address;
+pub mod assessment;
+pub mod dns;
+pub mod dnsbl;
+pub mod evidence;
+pub mod finding;
+pub mod introduction;
+pub mod name;
+pub mod observed;
+pub mod organisation;
+pub mod smtp;
+pub mod target;
+pub mod words;

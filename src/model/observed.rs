@@ -1,0 +1,93 @@
+//! What was seen, kept apart from what is absent, what failed and what was never asked.
+//! Comes in: an outcome of a probe. Goes out: the same, with its cause.
+//! Absent is a fact about the world; failed is a fact about the attempt. The two never merge.
+
+use serde::{Deserialize, Serialize};
+
+use super::name::Name;
+use super::words::{Cause, words};
+
+words! {
+    /// How a DNS question was denied.
+    Denial {
+        /// The name does not exist (RFC 2308 §2.1; by RFC 8020 nothing below it either).
+        Nxdomain = "nxdomain",
+        /// The name exists without this type (RFC 2308 §2.2).
+        Nodata = "nodata",
+        /// The alias chain loops or is longer than eight links.
+        AliasLoop = "alias-loop",
+    }
+}
+
+/// A fact of absence: the name servers say there is nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Absence {
+    /// In which way.
+    pub how: Denial,
+    /// The owner of the SOA record in the authority section: the zone that denies. None when none was sent.
+    pub zone: Option<Name>,
+    /// The CNAME targets that led here, in order; empty when the asked name itself is denied.
+    pub aliases: Vec<Name>,
+}
+
+/// A failed attempt: says nothing about whether the thing exists.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// Why.
+    pub cause: Cause,
+    /// What the other side or the system said of it, escaped and capped (an extended DNS error, an OS error).
+    pub detail: Option<Box<str>>,
+}
+
+impl Failure {
+    /// A failure with nothing more to say than its cause.
+    pub const fn of(cause: Cause) -> Self {
+        Self { cause, detail: None }
+    }
+}
+
+/// One observation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Observed<T> {
+    /// Seen.
+    Seen(T),
+    /// Asked, and the authoritative answer is that there is none.
+    Absent(Absence),
+    /// Asked, and no answer that can be used.
+    Failed(Failure),
+    /// Never asked, and why not.
+    NotAsked(Cause),
+}
+
+impl<T> Observed<T> {
+    /// A failure with nothing more to say than its cause.
+    pub const fn failed(cause: Cause) -> Self {
+        Self::Failed(Failure::of(cause))
+    }
+
+    /// The value, where there is one.
+    pub const fn seen(&self) -> Option<&T> {
+        match self {
+            Self::Seen(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// The fact of absence, where it is one.
+    pub const fn absent(&self) -> Option<&Absence> {
+        match self {
+            Self::Absent(absence) => Some(absence),
+            _ => None,
+        }
+    }
+
+    /// Why it is not known; None for what is a fact.
+    pub const fn unknown(&self) -> Option<Cause> {
+        match self {
+            Self::Failed(failure) => Some(failure.cause),
+            Self::NotAsked(cause) => Some(*cause),
+            Self::Seen(_) | Self::Absent(_) => None,
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! What one SMTP session showed.
+//! Comes in: a conversation's replies, their times and their oddities. Goes out: the same, as evidence.
+//! The server's misbehaviour is a value here, never an error.
+
+use serde::{Deserialize, Serialize};
+
+use super::words::{Cause, CertTrust, ConnectStatus, SmtpStatus, TlsStatus, words};
+
+/// One complete reply (RFC 5321 §4.2), or what there was of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reply {
+    /// The code of the first line; 0 when the first line has none.
+    pub code: u16,
+    /// The texts of the lines behind code and separator, escaped: control bytes and bytes above 0x7E as `\xHH`, backslash as `\\`.
+    pub lines: Vec<Box<str>>,
+    /// The first 512 bytes as they came.
+    pub raw: Box<[u8]>,
+    /// False when the reply was cut off before its last line.
+    pub complete: bool,
+    /// Milliseconds from the request (or the connection) to the first byte.
+    pub first_byte_ms: u32,
+    /// Milliseconds from the request (or the connection) to the end of the first line.
+    pub first_line_ms: u32,
+    /// Milliseconds from the request (or the connection) to the end of the reply.
+    pub complete_ms: u32,
+    /// What is odd about it.
+    pub oddities: Oddities,
+}
+
+/// Departures from the reply syntax that do not keep it from being read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Oddities {
+    /// A line ends in LF without CR, or has a CR inside (RFC 5321 §2.3.8).
+    pub bare_lf: bool,
+    /// A line is over 512 octets with its CRLF (§4.5.3.1.5).
+    pub long_line: bool,
+    /// The codes of a multi-line reply differ (§4.2.1).
+    pub mixed_codes: bool,
+    /// An octet of 0x80 or above.
+    pub non_ascii: bool,
+    /// NUL or another control byte than HT.
+    pub control: bool,
+    /// Text follows the code without a space or hyphen.
+    pub no_separator: bool,
+    /// The code alone, without text.
+    pub bare_code: bool,
+    /// The first line does not begin with a reply code (§4.2).
+    pub no_code: bool,
+}
+
+/// Where in a greeting the name stood (rules.md C.4).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NameAt {
+    /// Nowhere.
+    #[default]
+    None,
+    /// The first word, as RFC 5321 §4.3.1 has it.
+    First,
+    /// A later word or line.
+    Later,
+    /// Inside an APOP-like `<digits@host>`.
+    Apop,
+}
+
+words! {
+    /// What answered instead of SMTP.
+    Protocol {
+        /// An SSH identification.
+        Ssh = "ssh",
+        /// An HTTP response.
+        Http = "http",
+        /// An IMAP greeting.
+        Imap = "imap",
+        /// A POP3 greeting.
+        Pop3 = "pop3",
+        /// An FTP greeting.
+        Ftp = "ftp",
+        /// A TLS record before anything was asked.
+        Tls = "tls",
+    }
+}
+
+/// What a greeting says, drawn from its text.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Greeting {
+    /// The name, escaped like the lines.
+    pub name: Option<Box<str>>,
+    /// Where it stood.
+    pub at: NameAt,
+    /// Blanked by a firewall.
+    pub masked: bool,
+    /// Another protocol than SMTP.
+    pub protocol: Option<Protocol>,
+    /// The software, guessed for statistics only.
+    pub software: Option<Box<str>>,
+    /// A refusal whose text speaks of us: a blocklist, our PTR, our address (rules.md `greeting-scanner-blocked`).
+    pub about_us: bool,
+    /// A refusal that says there is no mail service here (`greeting-no-service`).
+    pub no_service: bool,
+}
+
+/// The certificate and channel of a STARTTLS handshake.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tls {
+    /// What it came to.
+    pub status: TlsStatus,
+    /// `TLSv1.2` or `TLSv1.3`.
+    pub version: Option<Box<str>>,
+    /// The cipher suite's IANA name.
+    pub cipher: Option<Box<str>>,
+    /// The server name sent (SNI).
+    pub server_name: Option<Box<str>>,
+    /// The leaf certificate.
+    pub certificate: Option<Certificate>,
+    /// The alert or error text of a failed handshake, escaped and capped.
+    pub detail: Option<Box<str>>,
+    /// Bytes of plaintext that followed the STARTTLS reply and were dropped.
+    pub injected_bytes: u32,
+    /// Keywords of the EHLO reply inside TLS.
+    pub extensions: Vec<Box<str>>,
+}
+
+impl Tls {
+    /// TLS was not negotiated, for this status.
+    pub const fn none(status: TlsStatus) -> Self {
+        Self {
+            status,
+            version: None,
+            cipher: None,
+            server_name: None,
+            certificate: None,
+            detail: None,
+            injected_bytes: 0,
+            extensions: Vec::new(),
+        }
+    }
+}
+
+/// Facts of the leaf certificate (rules.md G.4).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Certificate {
+    /// DNS and address subject alternative names, escaped, at most 100.
+    pub names: Vec<Box<str>>,
+    /// Subject, RFC 4514 text, escaped and capped.
+    pub subject: Box<str>,
+    /// Issuer, RFC 4514 text, escaped and capped.
+    pub issuer: Box<str>,
+    /// Seconds since 1970.
+    pub not_before: i64,
+    /// Seconds since 1970.
+    pub not_after: i64,
+    /// Key algorithm and bits, such as `rsa-2048`, `ecdsa-256`, `ed25519`.
+    pub key: Box<str>,
+    /// SHA-256 of the certificate, lower-case hex.
+    pub sha256: Box<str>,
+    /// Trust of the chain at the time of the scan, the name left out: `name-mismatch` is never found here.
+    pub chain: CertTrust,
+}
+
+/// One SMTP session, or why there was none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// The port dialled.
+    pub port: u16,
+    /// What the connection came to.
+    pub connect: ConnectStatus,
+    /// Milliseconds to the established connection.
+    pub connect_ms: Option<u32>,
+    /// What the system said of a connection that failed.
+    pub connect_detail: Option<Box<str>>,
+    /// How far the session got and what ended it.
+    pub status: SmtpStatus,
+    /// What ended it, when it did not end well.
+    pub cause: Option<Cause>,
+    /// The first reply, complete or not.
+    pub greeting: Option<Reply>,
+    /// What it says.
+    pub greeted: Greeting,
+    /// The EHLO reply.
+    pub ehlo: Option<Reply>,
+    /// The HELO reply, asked only when EHLO was refused.
+    pub helo: Option<Reply>,
+    /// The host word of the EHLO reply (else the HELO reply) that was positive, escaped.
+    pub ehlo_name: Option<Box<str>>,
+    /// The first word of that reply when it cannot be a name: a phrase or a keyword.
+    pub ehlo_not_name: Option<Box<str>>,
+    /// EHLO keywords before TLS, upper case, in the order sent, at most 100.
+    pub extensions: Vec<Box<str>>,
+    /// `AUTH` mechanisms offered before TLS, upper case.
+    pub auth: Vec<Box<str>>,
+    /// A keyword line outside the `ehlo-line` grammar.
+    pub bad_keyword: bool,
+    /// STARTTLS hidden behind a run of `X` or `*`.
+    pub masked_starttls: bool,
+    /// STARTTLS and what it showed.
+    pub tls: Tls,
+    /// Bytes arrived after a complete reply and before our next command.
+    pub desynchronised: bool,
+    /// The code of the QUIT reply; None when none came in time or QUIT was not sent.
+    pub quit_code: Option<u16>,
+    /// Whether QUIT was sent.
+    pub quit_sent: bool,
+    /// Milliseconds from the connection attempt to the end.
+    pub elapsed_ms: u32,
+}
+
+impl Session {
+    /// No session was held: the connection failed or was not made.
+    pub fn none(port: u16, connect: ConnectStatus) -> Self {
+        Self {
+            port,
+            connect,
+            connect_ms: None,
+            connect_detail: None,
+            status: SmtpStatus::NotAsked,
+            cause: None,
+            greeting: None,
+            greeted: Greeting::default(),
+            ehlo: None,
+            helo: None,
+            ehlo_name: None,
+            ehlo_not_name: None,
+            extensions: Vec::new(),
+            auth: Vec::new(),
+            bad_keyword: false,
+            masked_starttls: false,
+            tls: Tls::none(TlsStatus::NotAsked),
+            desynchronised: false,
+            quit_code: None,
+            quit_sent: false,
+            elapsed_ms: 0,
+        }
+    }
+}
+
+/// Makes bytes off the network safe to show and store: printable ASCII as it is, backslash doubled, all else `\xHH`.
+pub fn escape(bytes: &[u8]) -> Box<str> {
+    use std::fmt::Write as _;
+    let mut text = String::with_capacity(bytes.len());
+    for &byte in bytes {
+        match byte {
+            b'\\' => text.push_str("\\\\"),
+            b' '..=b'~' => text.push(char::from(byte)),
+            _ => write!(text, "\\x{byte:02X}").expect("writing to a String cannot fail"),
+        }
+    }
+    text.into_boxed_str()
+}

@@ -1,0 +1,101 @@
+//! Entries as they were read, and targets as they are worked.
+//! Comes in: a record of the input. Goes out: one target per domain, address or observed introduction.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+use super::name::Name;
+use super::words::TargetKind;
+
+/// What one input record asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Record number in its input, 1-based, the header not counted; None for a command-line target.
+    pub line: Option<u64>,
+    /// The target as given.
+    pub text: Arc<str>,
+    /// What it was understood as.
+    pub wanted: Wanted,
+}
+
+/// An entry's meaning.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// A mail domain.
+    Domain(Name),
+    /// One address.
+    Address(IpAddr),
+    /// Every address of a network.
+    Network(IpNet),
+    /// An introduction already seen.
+    Observed {
+        /// Where the client connected from.
+        address: IpAddr,
+        /// What it said in HELO or EHLO, as recorded.
+        helo: Box<str>,
+    },
+}
+
+/// One thing to be judged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Target {
+    /// Position in this run, from 0: rows can be put in input order by it.
+    pub sequence: u64,
+    /// Record number in the input; None for a command-line target.
+    pub line: Option<u64>,
+    /// The target as given; for an address out of a network, the network as given.
+    pub text: Arc<str>,
+    /// What to judge.
+    pub subject: Subject,
+    /// True when the address came out of a network.
+    pub from_network: bool,
+    /// True when the target itself is on the exclusion list.
+    pub excluded: bool,
+}
+
+/// What a target is about.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Subject {
+    /// A mail domain.
+    Domain(Name),
+    /// One address.
+    Address(IpAddr),
+    /// An introduction already seen.
+    Observed {
+        /// Where the client connected from.
+        address: IpAddr,
+        /// What it said in HELO or EHLO, as recorded.
+        helo: Box<str>,
+    },
+}
+
+impl Target {
+    /// The word for the row.
+    pub const fn kind(&self) -> TargetKind {
+        match self.subject {
+            Subject::Domain(_) => TargetKind::Domain,
+            Subject::Address(_) if self.from_network => TargetKind::Network,
+            Subject::Address(_) => TargetKind::Address,
+            Subject::Observed { .. } => TargetKind::Observed,
+        }
+    }
+}
+
+/// A record that could not be used: where it stands and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reject {
+    /// The file, `-` for standard input, or `command line`.
+    pub file: Arc<str>,
+    /// Record number, 1-based, the header not counted; None for a command-line target.
+    pub record: Option<u64>,
+    /// The column that is wrong, by its header name or else its number.
+    pub column: Box<str>,
+    /// What is wrong, in words for a person.
+    pub reason: Box<str>,
+    /// The offending text, escaped and cut to 200 characters.
+    pub text: Box<str>,
+}
