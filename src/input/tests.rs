@@ -208,7 +208,7 @@ fn a_cut_off_archive_gives_its_records_and_then_the_error() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("list.csv.gz");
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    for n in 0..100_000_u32 {
+    for n in 0..30_000_u32 {
         writeln!(encoder, "h{}.example", n.wrapping_mul(2_654_435_761)).unwrap();
     }
     let mut bytes = encoder.finish().unwrap();
@@ -217,7 +217,7 @@ fn a_cut_off_archive_gives_its_records_and_then_the_error() {
     let mut source = Source::open(&path, &NONE).unwrap();
     let progress = source.progress();
     let good = source.by_ref().take_while(Result::is_ok).count();
-    assert!(good > 30_000, "{good}");
+    assert!(good > 10_000, "{good}");
     assert!(source.next().is_none());
     assert_eq!(progress.bytes(), (bytes.len() as u64, Some(bytes.len() as u64)));
     let error = Source::open(&path, &NONE).unwrap().find_map(Result::err).unwrap().to_string();
@@ -241,12 +241,11 @@ fn an_excerpt_is_not_cut_inside_an_escape() {
 proptest! {
     #[test]
     fn every_record_of_any_bytes_is_an_entry_or_a_reject(
-        bytes in prop::collection::vec(
-            prop_oneof![Just(b'"'), Just(b'\n'), Just(b','), Just(b'.'), b'a'..b'e', b'0'..b'4', any::<u8>()],
-            0..400,
-        ),
+        codes in prop::collection::vec(any::<u16>(), 0..400),
         header in prop_oneof![Just(""), Just("domain,helo\n"), Just("x\ttarget\n")],
     ) {
+        let byte = |code: u16| if code & 0x100 == 0 { b"\"\n,.abd012/:"[usize::from(code) % 12] } else { code.to_le_bytes()[0] };
+        let bytes: Vec<u8> = codes.into_iter().map(byte).collect();
         let input = [header.as_bytes(), &bytes].concat();
         let Ok(mut source) = Source::reader("test", Cursor::new(input), &NONE) else { return Ok(()) };
         let mut count = 0;
