@@ -99,3 +99,71 @@ pub struct Reject {
     /// The offending text, escaped and cut to 200 characters.
     pub text: Box<str>,
 }
+
+/// Reads an address, or a network with its prefix length, as a person writes it; None when it is neither.
+///
+/// An address is a network of one. Host bits are dropped, and IPv4-mapped IPv6 (RFC 4291 §2.5.5.2) is IPv4.
+pub fn parse_network(text: &str) -> Option<IpNet> {
+    let (address, prefix) = match text.split_once('/') {
+        Some((address, digits)) if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+            (address.parse::<IpAddr>().ok()?, Some(digits.parse::<u8>().ok()?))
+        }
+        Some(_) => return None,
+        None => (text.parse::<IpAddr>().ok()?, None),
+    };
+    let network = match prefix {
+        Some(prefix) => IpNet::new(address, prefix).ok()?,
+        None => IpNet::from(address),
+    };
+    let network = match (network.addr().to_canonical(), network.prefix_len().checked_sub(96)) {
+        (v4 @ IpAddr::V4(_), Some(prefix)) if address.is_ipv6() => IpNet::new(v4, prefix).ok()?,
+        _ => network,
+    };
+    Some(network.trunc())
+}
+
+/// The octets of a recorded introduction. In the text of one, `\xHH` stands for the octet HH and `\\` for a backslash:
+/// so octets that are not UTF-8 are kept in an input, and so [`escape`](super::smtp::escape) writes them.
+pub fn helo_octets(helo: &str) -> Vec<u8> {
+    let mut octets = Vec::with_capacity(helo.len());
+    let mut rest = helo.as_bytes();
+    while let Some((&first, tail)) = rest.split_first() {
+        let escaped = match tail {
+            [b'\\', ..] if first == b'\\' => Some((b'\\', 1)),
+            [b'x', high, low, ..] if first == b'\\' => {
+                hex(*high).zip(hex(*low)).map(|(high, low)| (high << 4 | low, 3))
+            }
+            _ => None,
+        };
+        let (octet, length) = escaped.unwrap_or((first, 0));
+        octets.push(octet);
+        rest = tail.get(length..).unwrap_or_default();
+    }
+    octets
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_introduction_that_was_escaped_is_read_back() {
+        let octets: Vec<u8> = (0..=255).collect();
+        assert_eq!(helo_octets(&super::super::smtp::escape(&octets)), octets);
+        assert_eq!(helo_octets("a\\b\\xZZ\\x4\\"), b"a\\b\\xZZ\\x4\\");
+    }
+
+    #[test]
+    fn a_mapped_network_is_an_ipv4_network() {
+        let network = |text| parse_network(text).map(|network| network.to_string());
+        assert_eq!(network("::ffff:192.0.2.7/120").as_deref(), Some("192.0.2.0/24"));
+        assert_eq!(network("::ffff:0:0/95").as_deref(), Some("::fffe:0:0/95"));
+        assert_eq!(network("192.0.2.1").as_deref(), Some("192.0.2.1/32"));
+        assert_eq!(network("192.0.2.1/"), None);
+        assert_eq!(network("192.0.2.1/033"), None);
+    }
+}
