@@ -84,7 +84,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::target::helo_octets;
+    use crate::model::smtp::unescape;
 
     #[test]
     fn what_is_wanted_is_seen_from_the_text() {
@@ -138,7 +138,7 @@ mod tests {
     fn octets_that_are_not_utf8_are_kept() {
         assert_eq!(introduction(b" m\xFCller.de "), "m\\xFCller.de");
         assert_eq!(introduction("müller.de".as_bytes()), "müller.de");
-        assert_eq!(helo_octets("m\\xFCller.de"), b"m\xFCller.de");
+        assert_eq!(unescape("m\\xFCller.de"), b"m\xFCller.de");
     }
 
     proptest! {
@@ -153,7 +153,7 @@ mod tests {
         fn an_introduction_gives_its_octets_back(octets in prop::collection::vec(any::<u8>(), 0..60)) {
             let wanted = octets.trim_ascii();
             prop_assume!(!wanted.contains(&b'\\'));
-            prop_assert_eq!(helo_octets(&introduction(&octets)), wanted);
+            prop_assert_eq!(unescape(&introduction(&octets)), wanted);
         }
     }
 }

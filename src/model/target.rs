@@ -122,40 +122,9 @@ pub fn parse_network(text: &str) -> Option<IpNet> {
     Some(network.trunc())
 }
 
-/// The octets of a recorded introduction. In the text of one, `\xHH` stands for the octet HH and `\\` for a backslash:
-/// so octets that are not UTF-8 are kept in an input, and so [`escape`](super::smtp::escape) writes them.
-pub fn helo_octets(helo: &str) -> Vec<u8> {
-    let mut octets = Vec::with_capacity(helo.len());
-    let mut rest = helo.as_bytes();
-    while let Some((&first, tail)) = rest.split_first() {
-        let escaped = match tail {
-            [b'\\', ..] if first == b'\\' => Some((b'\\', 1)),
-            [b'x', high, low, ..] if first == b'\\' => {
-                hex(*high).zip(hex(*low)).map(|(high, low)| (high << 4 | low, 3))
-            }
-            _ => None,
-        };
-        let (octet, length) = escaped.unwrap_or((first, 0));
-        octets.push(octet);
-        rest = tail.get(length..).unwrap_or_default();
-    }
-    octets
-}
-
-fn hex(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_introduction_that_was_escaped_is_read_back() {
-        let octets: Vec<u8> = (0..=255).collect();
-        assert_eq!(helo_octets(&super::super::smtp::escape(&octets)), octets);
-        assert_eq!(helo_octets("a\\b\\xZZ\\x4\\"), b"a\\b\\xZZ\\x4\\");
-    }
 
     #[test]
     fn a_mapped_network_is_an_ipv4_network() {

@@ -1,17 +1,12 @@
-//! What must never be contacted.
-//! Comes in: lists of domains, addresses and networks. Goes out: yes or no for a name or an address, fast enough for every probe.
+//! Lists of those who must never be contacted.
+//! Comes in: files of domains, addresses and networks. Goes out: the exclusions of the run.
 //! A line that cannot be read stops the run: an exclusion that is not understood is one that is not kept.
 
-use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _};
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use ipnet::IpNet;
-
-use crate::model::name::Name;
-use crate::model::target::parse_network;
+use crate::model::exclusion::Exclusions;
 
 /// Longest line of a list, in bytes.
 const MAX_LINE: u64 = 64 * 1024;
@@ -41,130 +36,64 @@ pub enum Error {
     },
 }
 
-/// Domains, addresses and networks never to be contacted.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Exclusions {
-    names: HashSet<Name>,
-    v4: Ranges,
-    v6: Ranges,
+/// Reads lists: one exclusion a line, or in the first column of a CSV; `#` begins a comment. A name excludes itself
+/// and all names below it, with or without `*.` before it. Host bits of a network are dropped: all of it is meant.
+pub fn read(paths: impl IntoIterator<Item = impl AsRef<Path>>) -> Result<Exclusions, Error> {
+    let mut exclusions = Exclusions::default();
+    for path in paths {
+        let path = path.as_ref();
+        let unread = |source| Error::Read { path: path.to_owned(), source };
+        let mut lines = BufReader::new(File::open(path).map_err(unread)?);
+        let mut bytes = Vec::new();
+        let mut line = 0;
+        loop {
+            bytes.clear();
+            let count = lines.by_ref().take(MAX_LINE).read_until(b'\n', &mut bytes).map_err(unread)?;
+            if count == 0 {
+                break;
+            }
+            line += 1;
+            let bytes = if line == 1 { bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes) } else { &bytes };
+            let text = String::from_utf8_lossy(bytes);
+            add(&mut exclusions, &text).map_err(|reason| Error::Line {
+                path: path.to_owned(),
+                line,
+                text: text.trim().chars().take(100).collect(),
+                reason,
+            })?;
+        }
+    }
+    exclusions.seal();
+    Ok(exclusions)
 }
 
-impl Exclusions {
-    /// Reads lists: one exclusion a line, or in the first column of a CSV; `#` begins a comment. A name excludes itself
-    /// and all names below it, with or without `*.` before it. Host bits of a network are dropped: all of it is meant.
-    pub fn read(paths: impl IntoIterator<Item = impl AsRef<Path>>) -> Result<Self, Error> {
-        let mut exclusions = Self::default();
-        for path in paths {
-            let path = path.as_ref();
-            let unread = |source| Error::Read { path: path.to_owned(), source };
-            let mut lines = BufReader::new(File::open(path).map_err(unread)?);
-            let mut bytes = Vec::new();
-            let mut line = 0;
-            loop {
-                bytes.clear();
-                let count = lines.by_ref().take(MAX_LINE).read_until(b'\n', &mut bytes).map_err(unread)?;
-                if count == 0 {
-                    break;
-                }
-                line += 1;
-                let bytes = if line == 1 { bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes) } else { &bytes };
-                let text = String::from_utf8_lossy(bytes);
-                exclusions.add(&text).map_err(|reason| Error::Line {
-                    path: path.to_owned(),
-                    line,
-                    text: text.trim().chars().take(100).collect(),
-                    reason,
-                })?;
-            }
-        }
-        exclusions.v4.merge();
-        exclusions.v6.merge();
-        Ok(exclusions)
+fn add(exclusions: &mut Exclusions, line: &str) -> Result<(), String> {
+    let exclusion = line.split('#').next().unwrap_or_default().trim();
+    if exclusion.is_empty() {
+        return Ok(());
     }
-
-    fn add(&mut self, line: &str) -> Result<(), String> {
-        let exclusion = line.split('#').next().unwrap_or_default().trim();
-        if exclusion.is_empty() {
-            return Ok(());
-        }
-        let cell = exclusion.split([',', ';', '\t']).next().unwrap_or_default();
-        let cell = cell.trim().trim_matches('"').trim();
-        match parse_network(cell) {
-            Some(IpNet::V4(network)) => {
-                self.v4.0.push((u32::from(network.network()).into(), u32::from(network.broadcast()).into()));
-            }
-            Some(IpNet::V6(network)) => self.v6.0.push((network.network().into(), network.broadcast().into())),
-            None => {
-                let bare = cell.strip_prefix("*.").or_else(|| cell.strip_prefix('.')).unwrap_or(cell);
-                let name = Name::parse(bare)
-                    .map_err(|error| format!("is neither an address nor a network, and as a domain name it {error}"))?;
-                self.names.insert(name);
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether this name, or one above it, is excluded.
-    pub fn covers_name(&self, name: &Name) -> bool {
-        let mut next = (!self.names.is_empty()).then(|| name.clone());
-        while let Some(name) = next {
-            if self.names.contains(&name) {
-                return true;
-            }
-            next = name.parent();
-        }
-        false
-    }
-
-    /// Whether this address is excluded; an IPv4-mapped one counts as IPv4.
-    pub fn covers_address(&self, address: IpAddr) -> bool {
-        match address.to_canonical() {
-            IpAddr::V4(v4) => self.v4.contains(u32::from(v4).into()),
-            IpAddr::V6(v6) => self.v6.contains(v6.into()),
-        }
-    }
-
-    /// Whether nothing is excluded.
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
-/// First and last addresses; after `merge` sorted, with gaps between them.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Ranges(Vec<(u128, u128)>);
-
-impl Ranges {
-    fn merge(&mut self) {
-        self.0.sort_unstable();
-        self.0.dedup_by(|later, earlier| {
-            let joined = later.0 <= earlier.1.saturating_add(1);
-            if joined {
-                earlier.1 = earlier.1.max(later.1);
-            }
-            joined
-        });
-    }
-
-    fn contains(&self, address: u128) -> bool {
-        let above = self.0.partition_point(|(first, _)| *first <= address);
-        above.checked_sub(1).and_then(|at| self.0.get(at)).is_some_and(|(_, last)| address <= *last)
-    }
+    let cell = exclusion.split([',', ';', '\t']).next().unwrap_or_default();
+    exclusions
+        .add(cell.trim().trim_matches('"').trim())
+        .map_err(|error| format!("is neither an address nor a network, and as a domain name it {error}"))
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::net::IpAddr;
 
+    use ipnet::IpNet;
     use proptest::prelude::*;
 
     use super::*;
+    use crate::model::name::Name;
 
     fn read(text: &[u8]) -> Result<Exclusions, Error> {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("exclude.txt");
         fs::write(&path, text).unwrap();
-        Exclusions::read([path])
+        super::read([path])
     }
 
     fn name(text: &str) -> Name {
@@ -225,7 +154,7 @@ mod tests {
         }
         assert!(matches!(read(b"m\xFCller.de"), Err(Error::Line { line: 1, .. })));
         assert!(matches!(read("a".repeat(1 << 20).as_bytes()), Err(Error::Line { line: 1, .. })));
-        assert!(matches!(Exclusions::read(["/nonexistent"]), Err(Error::Read { .. })));
+        assert!(matches!(super::read(["/nonexistent"]), Err(Error::Read { .. })));
     }
 
     proptest! {

@@ -2,42 +2,19 @@
 //! Comes in: entries in the order of the input. Goes out: targets, lazily, with a number that is the same in every shard.
 //! Decides nothing by looking at the network, and drops nothing but other shards' targets.
 
-mod exclude;
+pub mod exclude;
 mod shard;
 mod spread;
 
 use std::iter::FusedIterator;
-use std::net::IpAddr;
 use std::sync::Arc;
 
+use crate::model::exclusion::Exclusions;
 use crate::model::target::{Entry, Subject, Target, Wanted};
 use spread::Spread;
 
-pub use exclude::{Error, Exclusions};
+pub use exclude::Error;
 pub use shard::{Shard, ShardError};
-
-/// The address families of a run.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Families {
-    /// Both.
-    #[default]
-    Both,
-    /// `--ipv4-only`.
-    V4,
-    /// `--ipv6-only`.
-    V6,
-}
-
-impl Families {
-    /// Whether addresses of this family are worked.
-    pub const fn holds(self, address: IpAddr) -> bool {
-        match self {
-            Self::Both => true,
-            Self::V4 => address.is_ipv4(),
-            Self::V6 => address.is_ipv6(),
-        }
-    }
-}
 
 /// What a plan is made by.
 #[derive(Debug, Clone, Default)]
@@ -48,8 +25,6 @@ pub struct Settings {
     pub shard: Option<Shard>,
     /// Decides the order inside networks.
     pub seed: u64,
-    /// A target that is an address of another family counts as excluded: it has its row, and is not contacted.
-    pub families: Families,
 }
 
 /// Turns entries into targets, numbering them over the run.
@@ -110,12 +85,10 @@ pub struct Targets {
 
 impl Targets {
     fn excluded(&self, subject: &Subject) -> bool {
-        let Settings { exclusions, families, .. } = &*self.settings;
+        let exclusions = &self.settings.exclusions;
         match subject {
             Subject::Domain(name) => exclusions.covers_name(name),
-            Subject::Address(address) | Subject::Observed { address, .. } => {
-                !families.holds(*address) || exclusions.covers_address(*address)
-            }
+            Subject::Address(address) | Subject::Observed { address, .. } => exclusions.covers_address(*address),
         }
     }
 }
@@ -215,21 +188,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("exclude");
         std::fs::write(&path, "example.org\n192.0.2.0/29\n198.51.100.0/24\n").unwrap();
-        let exclusions = Arc::new(Exclusions::read([path]).unwrap());
+        let exclusions = Arc::new(exclude::read([path]).unwrap());
         let targets = plan(Settings { exclusions, ..Settings::default() });
         assert_eq!(targets.len(), 19);
         assert_eq!(targets.iter().filter(|target| target.excluded).count(), 1 + 8 + 1);
         assert!(!targets[17].excluded);
-    }
-
-    #[test]
-    fn an_address_of_the_other_family_counts_as_excluded() {
-        let excluded = |families| {
-            let targets = plan(Settings { families, ..Settings::default() });
-            targets.iter().filter(|target| target.excluded).map(|target| target.line.unwrap()).collect::<BTreeSet<_>>()
-        };
-        assert_eq!(excluded(Families::V4), BTreeSet::from([3]));
-        assert_eq!(excluded(Families::V6), BTreeSet::from([2, 4]));
     }
 
     #[test]
