@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use futures_util::task::AtomicWaker;
 use socket2::{Domain, Protocol, Socket, Type};
+use tokio::io::Interest;
 use tokio::net::UdpSocket;
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -217,7 +218,12 @@ impl Line {
         let mut buffer = vec![0; usize::from(u16::MAX)];
         while !(self.retired.load(Relaxed) && self.is_idle()) {
             tokio::select! {
-                ready = self.socket.readable() => if ready.is_err() { return },
+                // An ICMP message alone does not make a socket readable, and reading would not show it.
+                ready = self.socket.ready(Interest::READABLE | Interest::ERROR) => match ready {
+                    Ok(ready) if ready.is_error() => self.pending_error(),
+                    Ok(_) => {}
+                    Err(_) => return,
+                },
                 () = self.wake.notified() => continue,
             }
             for turn in 1..=BURST {
@@ -235,6 +241,17 @@ impl Line {
                     tokio::task::yield_now().await;
                 }
             }
+        }
+    }
+
+    /// Takes the error that waits on the socket; none left clears the readiness.
+    fn pending_error(&self) {
+        let taken = self.socket.try_io(Interest::ERROR, || match self.socket.take_error()? {
+            Some(error) => Ok(error),
+            None => Err(io::ErrorKind::WouldBlock.into()),
+        });
+        if taken.is_ok_and(|error| is_refusal(&error)) {
+            self.unreachable();
         }
     }
 

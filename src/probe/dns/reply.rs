@@ -317,7 +317,7 @@ mod tests {
         let mut bytes = Vec::new();
         let manner = Manner { edns: true, checking_disabled: false };
         wire::query(&mut bytes, 7, &wire::question(question).unwrap(), manner);
-        Asked { bytes, tcp: false, before: 0 }
+        Asked { bytes, tcp: false }
     }
 
     fn absent(how: Denial, zone: Option<&str>, aliases: &[&str]) -> Reading {

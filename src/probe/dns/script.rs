@@ -14,8 +14,6 @@ use super::wire::{HEADER, Message};
 pub(super) struct Asked {
     pub(super) bytes: Vec<u8>,
     pub(super) tcp: bool,
-    /// Queries that came before.
-    pub(super) before: usize,
 }
 
 impl Asked {
@@ -171,9 +169,8 @@ impl Server {
     }
 
     fn note(&self, bytes: &[u8], tcp: bool) -> Asked {
-        let mut asked = self.asked.lock().unwrap();
-        asked.push((bytes.to_vec(), tcp));
-        Asked { bytes: bytes.to_vec(), tcp, before: asked.len() - 1 }
+        self.asked.lock().unwrap().push((bytes.to_vec(), tcp));
+        Asked { bytes: bytes.to_vec(), tcp }
     }
 
     /// The queries so far.
