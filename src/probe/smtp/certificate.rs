@@ -124,19 +124,17 @@ fn distinguished(name: &X509Name<'_>) -> Box<str> {
                 Err(_) => text.push_str(&attribute.attr_type().to_id_string()),
             }
             text.push('=');
-            match attribute.as_str() {
-                Ok(value) => {
-                    for c in value.chars() {
-                        if matches!(c, ',' | '+' | '"' | '\\' | '<' | '>' | ';') {
-                            text.push('\\');
-                        }
-                        text.push(c);
+            if let Ok(value) = attribute.as_str() {
+                for c in value.chars() {
+                    if matches!(c, ',' | '+' | '"' | '\\' | '<' | '>' | ';') {
+                        text.push('\\');
                     }
+                    text.push(c);
                 }
-                Err(_) => {
-                    text.push('#');
-                    text.push_str(&hex(attribute.as_slice().get(..TEXT_CAP).unwrap_or(attribute.as_slice())));
-                }
+            } else {
+                let bytes = attribute.as_slice();
+                text.push('#');
+                text.push_str(&hex(bytes.get(..TEXT_CAP).unwrap_or(bytes)));
             }
         }
     }

@@ -139,3 +139,83 @@ fn is_blanked(word: &[u8]) -> bool {
     let run = word.strip_suffix(b"A").unwrap_or(word);
     run.len() >= 4 && (run.iter().all(|&byte| byte == b'X') || run.iter().all(|&byte| byte == b'*'))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::reply::tests::reply;
+    use super::*;
+
+    const NAMING: Naming = Naming { lab: false };
+
+    #[test]
+    fn the_first_line_names_the_server_or_not() {
+        let name = |text: &str| EhloName::Name(text.into());
+        let not = |text: &str| EhloName::NotName(text.into());
+        for (line, wanted) in [
+            ("250-mx1.ietf.org", name("mx1.ietf.org")),
+            ("250-mx.google.com at your service, [203.0.113.9]", name("mx.google.com")),
+            ("250-mail.ietf.org Hello host [203.0.113.9], pleased to meet you", name("mail.ietf.org")),
+            ("250-Haraka says hi Unknown [127.0.0.1]", not("Haraka")),
+            ("250-Hello there", not("Hello")),
+            ("250-OK", not("OK")),
+            ("250-0.0.0.0", name("0.0.0.0")),
+            ("250 mail.ietf.org", name("mail.ietf.org")),
+            ("250-WIN-7Q2KD8FA1 Hello [203.0.113.9]", name("WIN-7Q2KD8FA1")),
+            ("250-fire.ietf.org", name("fire.ietf.org")),
+            ("250-mail.ietf.org, hello", name("mail.ietf.org")),
+            ("250-PIPELINING", EhloName::Missing),
+            ("250-XXXXXXXA", EhloName::Missing),
+            ("250-AUTH=LOGIN PLAIN", EhloName::Missing),
+            ("250-", EhloName::Missing),
+            ("250", EhloName::Missing),
+        ] {
+            let bytes = format!("{line}\r\n250 OK\r\n");
+            assert_eq!(ehlo_name(&reply(bytes.as_bytes()), NAMING), wanted, "{line}");
+        }
+    }
+
+    #[test]
+    fn keywords_are_kept_once_in_order_and_upper_case() {
+        let offer = offer(&reply(
+            b"250-mail.ietf.org\r\n250-size 1000\r\n250-AUTH=LOGIN PLAIN\r\n250-AUTH PLAIN cram-md5\r\n250-X-What ever\r\n250-SIZE 1000\r\n250 STARTTLS\r\n",
+        ));
+        assert_eq!(offer.keywords.join(" "), "SIZE AUTH X-WHAT STARTTLS");
+        assert_eq!(offer.auth.join(" "), "LOGIN PLAIN CRAM-MD5");
+        assert!(offer.has("STARTTLS") && !offer.bad && !offer.masked_starttls);
+    }
+
+    #[test]
+    fn a_blanked_starttls_is_told_from_a_missing_one() {
+        for (bytes, masked) in [
+            (b"250-a.example\r\n250 XXXXXXXA\r\n".as_slice(), true),
+            (b"250-XXXXXXXA\r\n250 SIZE\r\n", true),
+            (b"250-a.example\r\n250 ********\r\n", true),
+            (b"250-a.example\r\n250 XEXCH50\r\n", false),
+            (b"250-a.example\r\n250 XXX\r\n", false),
+        ] {
+            assert_eq!(offer(&reply(bytes)).masked_starttls, masked, "{}", escape(bytes));
+        }
+    }
+
+    #[test]
+    fn lines_outside_the_grammar_are_noted() {
+        for (line, bad) in [
+            ("SIZE 1000", false),
+            ("8BITMIME", false),
+            ("AUTH=PLAIN", false),
+            ("-SIZE", true),
+            ("SI_ZE", true),
+            ("SIZE  1000", true),
+            (" SIZE", true),
+            ("", true),
+        ] {
+            let bytes = format!("250-a.example\r\n250 {line}\r\n");
+            assert_eq!(offer(&reply(bytes.as_bytes())).bad, bad, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_alone_is_no_keyword() {
+        assert_eq!(offer(&reply(b"250 mail.ietf.org\r\n")), Offer::default());
+    }
+}

@@ -14,3 +14,6 @@ mod software;
 pub mod tls;
 
 pub use session::{Caller, Limits, converse, hold};
+
+#[cfg(test)]
+mod tests;

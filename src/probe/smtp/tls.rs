@@ -151,7 +151,7 @@ impl Recorder {
     }
 
     /// A signature that fails is noted, and the handshake goes on.
-    fn note(&self, verified: Result<HandshakeSignatureValid, rustls::Error>) -> HandshakeSignatureValid {
+    fn note(&self, verified: &Result<HandshakeSignatureValid, rustls::Error>) -> HandshakeSignatureValid {
         if verified.is_err() {
             self.shown.lock().unwrap_or_else(PoisonError::into_inner).unproven = true;
         }
@@ -180,7 +180,7 @@ impl ServerCertVerifier for Recorder {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(self.note(verify_tls12_signature(message, certificate, signed, &self.algorithms)))
+        Ok(self.note(&verify_tls12_signature(message, certificate, signed, &self.algorithms)))
     }
 
     fn verify_tls13_signature(
@@ -189,7 +189,7 @@ impl ServerCertVerifier for Recorder {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(self.note(verify_tls13_signature(message, certificate, signed, &self.algorithms)))
+        Ok(self.note(&verify_tls13_signature(message, certificate, signed, &self.algorithms)))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
