@@ -134,7 +134,8 @@ impl Naming {
         if PRIVATE.contains(&tld) {
             return Class::PrivateTld;
         }
-        if !is_delegated(tld) && !(self.lab && tld == "test") {
+        let known = is_delegated(tld) || (self.lab && tld == "test");
+        if !known {
             return Class::UnknownTld;
         }
         match public_suffix(&name) {
@@ -430,7 +431,7 @@ mod tests {
         #[test]
         fn any_bytes_have_a_class_and_case_does_not_matter(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
             let (class, _) = Naming::default().classify(&bytes);
-            let masked = bytes.iter().any(|byte| *byte == b'X');
+            let masked = bytes.contains(&b'X');
             if !masked {
                 prop_assert_eq!(Naming::default().classify(&bytes.to_ascii_lowercase()).0, class);
             }

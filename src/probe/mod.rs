@@ -303,7 +303,8 @@ impl<L: Lookup> Prober<L> {
         // The root has no address to ask for, and the text of an address would ask the root for a number.
         if name.is_root() || is_address_text(name) {
             let addresses = Introduced::not_asked(Cause::NotAsked).addresses;
-            let exchange = Exchange { name: name.clone(), addresses, organisation: Observed::NotAsked(Cause::NotAsked) };
+            let exchange =
+                Exchange { name: name.clone(), addresses, organisation: Observed::NotAsked(Cause::NotAsked) };
             return Reached { exchange: Arc::new(exchange), hosts: Vec::new(), capped: false };
         }
         let addresses = self.addresses(name).await;
@@ -338,3 +339,6 @@ fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

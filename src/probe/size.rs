@@ -79,9 +79,10 @@ impl Size for Arc<Host> {
     fn size(&self) -> usize {
         let host = &**self;
         let forward = host.forward.iter().map(|forward| forward.name.size() + answer(&forward.addresses, |_| 0));
-        let listings = host.listings.iter().map(|listing| {
-            answer(&listing.codes, |_| 0) + answer(&listing.reason, |text| text.len() + PIECE) + PIECE
-        });
+        let listings = host
+            .listings
+            .iter()
+            .map(|listing| answer(&listing.codes, |_| 0) + answer(&listing.reason, |text| text.len() + PIECE) + PIECE);
         let introduced = &host.introduced;
         size_of::<Host>()
             + answer(&host.ptr, |name| name.as_str().len() + PIECE)

@@ -219,7 +219,12 @@ fn read(path: &Path) -> Result<Vec<Entry>, Error> {
 fn like_built_in(entry: Entry) -> Entry {
     let base = BUILT_IN.list.iter().find(|known| known.zone == entry.zone).cloned();
     let base = base.unwrap_or_else(|| unknown(&entry.zone));
-    Entry { key: entry.key, rate: entry.rate.or(base.rate), lookup: entry.lookup.or(base.lookup.clone()), ..base }
+    Entry {
+        key: entry.key,
+        rate: entry.rate.or(base.rate),
+        lookup: entry.lookup.or_else(|| base.lookup.clone()),
+        ..base
+    }
 }
 
 fn list(entry: &Entry, zone: &str) -> Result<List, Error> {
@@ -310,7 +315,7 @@ mod tests {
         assert!((chosen.quorum.weight - 1.0).abs() < 1e-6);
         assert_eq!(list.meaning(Ipv4Addr::new(127, 0, 0, 254)).unwrap().class, ListClass::SpamSource);
         assert_eq!(list.meaning(Ipv4Addr::new(127, 255, 255, 254)).unwrap().class, ListClass::Refusal);
-        assert_eq!(list.meaning(Ipv4Addr::new(127, 0, 0, 1)), None);
+        assert_eq!(list.meaning(Ipv4Addr::LOCALHOST), None);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::model::observed::Observed;
 
 /// The entry every list must have, and the one no list may have.
 const LISTED: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
-const UNLISTED: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 1);
+const UNLISTED: Ipv4Addr = Ipv4Addr::LOCALHOST;
 /// More codes than any list gives for one address: a wildcard of a parked zone.
 const CODES: usize = 8;
 
