@@ -5,17 +5,18 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use rand::Rng as _;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
-use super::line::{Arrival, Lifetime, Line, Place, Ticket};
+use super::line::{Arrival, Place, Ticket};
 use super::reply::{self, Reading, Trouble, WayOut};
 use super::stats::{Counters, Stats};
+use super::upstream::Upstream;
 use super::wire::{self, Manner};
 use super::{Error, Lookup, tcp};
 use crate::model::dns::{Answer, Data, Question};
@@ -24,10 +25,6 @@ use crate::model::smtp::escape;
 use crate::model::words::Cause;
 use crate::probe::budget::Pace;
 
-/// A socket's life: long enough that opening it costs nothing, short enough that its port is not worth guessing.
-const LIFETIME: Lifetime = Lifetime { queries: 100_000, time: Duration::from_secs(60) };
-/// Connections to one upstream at a time: Unbound takes ten in all unless told otherwise.
-const TCP_AT_ONCE: usize = 8;
 /// Before the only upstream is asked again about what it could not answer.
 const SECOND_THOUGHTS: Duration = Duration::from_millis(200);
 
@@ -308,80 +305,8 @@ fn tcp_trouble(cause: Cause, error: &io::Error) -> Trouble {
     Trouble { failure: Failure { cause, detail }, way_out: WayOut::Again }
 }
 
-/// One recursive resolver and the sockets towards it.
-#[derive(Debug)]
-struct Upstream {
-    address: SocketAddr,
-    number: usize,
-    lines: RwLock<Vec<Arc<Line>>>,
-    turn: AtomicUsize,
-    permits: Semaphore,
-    connections: Semaphore,
-    counters: Arc<Counters>,
-}
-
-impl Upstream {
-    fn open(address: SocketAddr, number: usize, settings: &Settings, counters: &Arc<Counters>) -> io::Result<Self> {
-        let lines = (0..settings.sockets.max(1)).map(|_| Line::open(address, number, LIFETIME, counters));
-        Ok(Self {
-            address,
-            number,
-            lines: RwLock::new(lines.collect::<io::Result<_>>()?),
-            turn: AtomicUsize::new(0),
-            permits: Semaphore::new(settings.in_flight.clamp(1, Semaphore::MAX_PERMITS)),
-            connections: Semaphore::new(TCP_AT_ONCE),
-            counters: Arc::clone(counters),
-        })
-    }
-
-    async fn send(&self, ticket: &Arc<Ticket>, manner: Manner) -> io::Result<Place> {
-        // A line may be retired between finding it and taking a place on it; its successor is found at the next look.
-        for _ in 0..4 {
-            let line = self.line();
-            if let Some(place) = line.place(ticket) {
-                line.ask(&place, manner).await?;
-                return Ok(place);
-            }
-        }
-        Err(io::Error::other("no free query id"))
-    }
-
-    /// The line whose turn it is; a worn one is replaced first.
-    fn line(&self) -> Arc<Line> {
-        let turn = self.turn.fetch_add(1, Relaxed);
-        let line = {
-            let lines = self.lines.read().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(lines.get(turn % lines.len()).expect("a remainder is below the divisor"))
-        };
-        if line.is_worn() { self.renew(line) } else { line }
-    }
-
-    fn renew(&self, worn: Arc<Line>) -> Arc<Line> {
-        let mut lines = self.lines.write().unwrap_or_else(PoisonError::into_inner);
-        // Not there: another task was faster.
-        if let Some(place) = lines.iter_mut().find(|line| Arc::ptr_eq(line, &worn))
-            // No descriptor left: the old socket still serves.
-            && let Ok(fresh) = Line::open(self.address, self.number, LIFETIME, &self.counters)
-        {
-            *place = Arc::clone(&fresh);
-            worn.retire();
-            return fresh;
-        }
-        worn
-    }
-}
-
-impl Drop for Upstream {
-    fn drop(&mut self) {
-        for line in self.lines.get_mut().unwrap_or_else(PoisonError::into_inner) {
-            line.retire();
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
     use std::net::Ipv4Addr;
 
     use super::super::script::{Asked, Reply, Server, name};
@@ -566,7 +491,7 @@ mod tests {
         let server = Server::start(|asked: &Asked| vec![asked.reply(5)]).await;
         let engine = engine(&[&server]).await;
         assert_eq!(failure(ask(&engine).await).0, Cause::Refused);
-        assert_eq!(engine.stats().refused, 1);
+        assert_eq!(engine.stats().failed, 1);
     }
 
     #[tokio::test]
@@ -717,36 +642,6 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_worn_socket_is_replaced_and_closed() {
-        let server = Server::start(|asked: &Asked| vec![asked.reply(0).own(1, &ONE)]).await;
-        let counters = Arc::new(Counters::default());
-        let settings = Settings { sockets: 1, ..Settings::default() };
-        let short = Lifetime { queries: 1, time: Duration::from_secs(60) };
-        let upstream = Upstream::open(server.address, 0, &settings, &counters).unwrap();
-        let worn = Line::open(server.address, 0, short, &counters).unwrap();
-        upstream.lines.write().unwrap()[0] = Arc::clone(&worn);
-        let manner = Manner { edns: true, checking_disabled: false };
-        let section = wire::question(&question("host.example", RecordType::A)).unwrap();
-        let tickets = [Ticket::new(section.clone()), Ticket::new(section)];
-        let mut places = Vec::new();
-        for ticket in &tickets {
-            places.push(upstream.send(ticket, manner).await.unwrap());
-        }
-        assert!(!Arc::ptr_eq(&upstream.line(), &worn));
-        for ticket in &tickets {
-            assert!(hear(ticket, None).await.is_some(), "the old socket still takes its replies");
-        }
-        assert!(worn.place(&tickets[0]).is_none());
-        drop(places);
-        // Its task ends and lets go of it.
-        while Arc::strong_count(&worn) > 1 {
-            tokio::task::yield_now().await;
-        }
-        let ports: HashSet<_> = server.asked().into_iter().map(|(bytes, _)| bytes[..2].to_vec()).collect();
-        assert_eq!(ports.len(), 2);
-    }
-
-    #[tokio::test]
     async fn a_dropped_lookup_leaves_nothing_behind() {
         let server = Server::start(|_: &Asked| Vec::new()).await;
         let engine = engine(&[&server]).await;
@@ -758,7 +653,6 @@ mod tests {
             }
         }
         assert_eq!(engine.upstreams[0].permits.available_permits(), Settings::default().in_flight);
-        let lines = engine.upstreams[0].lines.read().unwrap().clone();
-        assert!(lines.iter().all(|line| line.is_idle()));
+        assert!(engine.upstreams[0].is_idle());
     }
 }

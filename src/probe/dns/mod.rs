@@ -11,6 +11,7 @@ mod reply;
 mod script;
 mod stats;
 mod tcp;
+mod upstream;
 mod wire;
 mod zone;
 

@@ -42,7 +42,7 @@ counts! {
     /// Lookups that ended with a denial.
     absent,
     /// Lookups that ended with a failure of the name servers: SERVFAIL and its kin, REFUSED, filtered.
-    refused,
+    failed,
     /// Lookups without a usable reply in time.
     timeout,
     /// Lookups that failed on our side: resolver down, own faults.
@@ -64,7 +64,7 @@ impl Counters {
             Observed::Failed(Failure { cause: Cause::ResolverDown | Cause::SelfFault, .. }) | Observed::NotAsked(_) => {
                 &self.own_side
             }
-            Observed::Failed(_) => &self.refused,
+            Observed::Failed(_) => &self.failed,
         });
     }
 }

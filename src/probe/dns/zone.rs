@@ -79,7 +79,7 @@ impl Zone {
         let (owner, rest) = line.split_once(char::is_whitespace).ok_or("a name without a type")?;
         let (kind, value) = rest.trim().split_once(char::is_whitespace).ok_or("a type without data")?;
         let value = value.trim();
-        let node = self.names.entry(key(&name(owner))).or_default();
+        let node = self.names.entry(key(&name(owner)?)).or_default();
         let known = RecordType::ALL.iter().copied().find(|known| known.as_str().eq_ignore_ascii_case(kind));
         if let Some(wrong) = value.strip_prefix('!') {
             if known.is_none() && kind != "*" {
@@ -87,7 +87,7 @@ impl Zone {
             }
             node.wrong.insert(known, Wrong::parse(wrong)?);
         } else if kind.eq_ignore_ascii_case("CNAME") {
-            node.alias = Some(name(value));
+            node.alias = Some(name(value)?);
         } else {
             node.data.push(data(known.ok_or("an unknown type")?, value)?);
         }
@@ -180,8 +180,10 @@ impl Wrong {
 }
 
 /// Names of a fixture may be as odd as those on the wire: only the final dot and the case are made regular.
-fn name(text: &str) -> Name {
-    Name::trusted(text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase())
+fn name(text: &str) -> Result<Name, &'static str> {
+    let bare = text.strip_suffix('.').unwrap_or(text);
+    let printable = bare.bytes().all(|byte| byte.is_ascii_graphic()) && !bare.ends_with('.');
+    printable.then(|| Name::trusted(bare.to_ascii_lowercase())).ok_or("a name that is none")
 }
 
 fn key(name: &Name) -> Vec<Vec<u8>> {
@@ -197,11 +199,11 @@ fn data(kind: RecordType, value: &str) -> Result<Data, &'static str> {
         RecordType::Mx => {
             let (preference, exchange) = value.split_once(char::is_whitespace).ok_or("an MX without a preference")?;
             let preference = preference.parse().map_err(|_| "an MX without a preference")?;
-            Data::Mx(Mx { preference, exchange: name(exchange.trim()) })
+            Data::Mx(Mx { preference, exchange: name(exchange.trim())? })
         }
-        RecordType::Ptr => Data::Ptr(name(value)),
-        RecordType::Ns => Data::Ns(name(value)),
-        RecordType::Soa => Data::Soa(name(value)),
+        RecordType::Ptr => Data::Ptr(name(value)?),
+        RecordType::Ns => Data::Ns(name(value)?),
+        RecordType::Soa => Data::Soa(name(value)?),
         RecordType::Txt => Data::Txt(text([value.trim_matches('"').as_bytes()])),
     })
 }
@@ -221,6 +223,10 @@ const fn kind(data: &Data) -> RecordType {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn name(text: &str) -> Name {
+        super::name(text).unwrap()
+    }
 
     const WORLD: &str = r#"
         ; a comment, and an empty line
@@ -304,6 +310,7 @@ mod tests {
             ("a A 1.2.3", "no IPv4 address"),
             ("a AAAA 1.2.3.4", "no IPv6 address"),
             ("a MX mx.example", "an MX without a preference"),
+            ("a PTR ä.example", "a name that is none"),
             ("a LOC here", "an unknown type"),
             ("a LOC !timeout", "an unknown type"),
             ("a A !tired", "an unknown cause"),
