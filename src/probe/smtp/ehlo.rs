@@ -3,7 +3,7 @@
 //! Unknown keywords are kept as they are; a firewall's blanked STARTTLS is told from a missing one.
 
 use super::greeting::is_phrase;
-use super::reply::{unescape, words};
+use super::reply::{bytes_of, words};
 use crate::model::introduction::Naming;
 use crate::model::smtp::{Reply, escape};
 use crate::model::words::IntroductionClass as Class;
@@ -47,7 +47,7 @@ pub enum EhloName {
 
 /// The host word of a positive EHLO or HELO reply.
 pub fn ehlo_name(reply: &Reply, naming: Naming) -> EhloName {
-    let line = unescape(reply.lines.first().map_or("", |line| line));
+    let line = bytes_of(reply.lines.first().map_or("", |line| line));
     let Some(word) = words(&line).next() else { return EhloName::Missing };
     if is_keyword(word) {
         return EhloName::Missing;
@@ -85,7 +85,7 @@ impl Offer {
 pub(super) fn offer(reply: &Reply) -> Offer {
     let mut offer = Offer::default();
     for (at, line) in reply.lines.iter().enumerate() {
-        let line = unescape(line);
+        let line = bytes_of(line);
         let Some(word) = words(&line).next() else {
             offer.bad |= at > 0;
             continue;

@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-use super::reply::{unescape, words};
+use super::reply::{bytes_of, words};
 use super::software;
 use crate::model::introduction::Naming;
 use crate::model::smtp::{Greeting, NameAt, Protocol, Reply, escape};
@@ -166,7 +166,7 @@ fn is_masked(reply: &Reply) -> bool {
 
 /// The name and where it stands.
 fn find(reply: &Reply, own: Option<IpAddr>, naming: Naming) -> Option<(Box<[u8]>, NameAt)> {
-    let line = unescape(reply.lines.first()?);
+    let line = bytes_of(reply.lines.first()?);
     let class = |word: &[u8]| naming.classify(word).0;
     let first = words(&line).next().map(trim);
 
@@ -201,7 +201,7 @@ fn find(reply: &Reply, own: Option<IpAddr>, naming: Naming) -> Option<(Box<[u8]>
         before = word;
     }
     reply.lines.iter().skip(1).find_map(|line| {
-        let line = unescape(line);
+        let line = bytes_of(line);
         let word = trim(words(&line).next()?);
         (may_stand_later(class(word)) && !is_ours(word, own)).then(|| (word.into(), NameAt::Later))
     })
@@ -512,6 +512,24 @@ mod tests {
             assert_eq!(seen, (*code, some(name), *at, some(software)), "{text}");
             assert_eq!(greeting.masked, software == &"cisco-pix-asa", "{text}");
             assert!(reply.complete, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_name_in_a_greeting_is_of_its_class() {
+        for (text, _, name, ..) in GREETINGS {
+            let wanted = match *name {
+                "" => continue,
+                "localhost.localdomain" => Class::Localhost,
+                "EXCH01.corp.local" | "rblsmtpd.local" => Class::SpecialUse,
+                "WIN-7Q2KD8FA1" | "redcross" => Class::SingleLabel,
+                "203.0.113.9" => Class::BareIp,
+                "[8.8.4.4]" => Class::LiteralV4,
+                "postmaster@ietf.org" => Class::EmailAddress,
+                "mail_gw.ietf.org" => Class::Underscore,
+                _ => Class::Fqdn,
+            };
+            assert_eq!(NAMING.classify(name.as_bytes()).0, wanted, "{text}");
         }
     }
 
