@@ -247,3 +247,45 @@ pub fn escape(bytes: &[u8]) -> Box<str> {
     }
     text.into_boxed_str()
 }
+
+/// The bytes that [`escape`] was given. Text that was never escaped comes back as its UTF-8 bytes.
+pub fn unescape(text: &str) -> Vec<u8> {
+    let bytes = text.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let [first, tail @ ..] = rest {
+        let hex = |at: usize| tail.get(at).and_then(|digit| char::from(*digit).to_digit(16));
+        match (first, tail.first()) {
+            (b'\\', Some(b'\\')) => {
+                out.push(b'\\');
+                rest = tail.get(1..).unwrap_or_default();
+            }
+            (b'\\', Some(b'x')) if hex(1).is_some() && hex(2).is_some() => {
+                let value = hex(1).unwrap_or(0) * 16 + hex(2).unwrap_or(0);
+                out.push(u8::try_from(value).unwrap_or(b'?'));
+                rest = tail.get(3..).unwrap_or_default();
+            }
+            (plain, _) => {
+                out.push(*plain);
+                rest = tail;
+            }
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn escaping_loses_nothing_and_shows_nothing_raw(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let text = escape(&bytes);
+            prop_assert!(text.bytes().all(|byte| (0x20..0x7f).contains(&byte)));
+            prop_assert_eq!(unescape(&text), bytes);
+        }
+    }
+}
