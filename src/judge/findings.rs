@@ -168,7 +168,8 @@ pub(super) fn overall(verdicts: &[Verdict]) -> Overall {
 }
 
 /// The more severe of two comes first in their declared order.
-const _: () = assert!((Severity::Error as u8) < (Severity::Warning as u8) && (Severity::Warning as u8) < (Severity::Info as u8));
+const _: () =
+    assert!((Severity::Error as u8) < (Severity::Warning as u8) && (Severity::Warning as u8) < (Severity::Info as u8));
 
 #[cfg(test)]
 mod tests {

@@ -7,7 +7,13 @@ mod case;
 mod findings;
 pub mod generic;
 pub mod policy;
+#[cfg(test)]
+mod properties;
 pub mod rules;
+#[cfg(test)]
+mod scenarios;
+#[cfg(test)]
+mod scene;
 pub mod table;
 
 pub use policy::Policy;

@@ -11,8 +11,27 @@ use crate::model::words::{Basis, Cause, IntroductionClass};
 
 /// Keywords that servers put where the name belongs (RFC 5321 §4.1.1.1; IANA SMTP service extensions).
 const KEYWORDS: &[&str] = &[
-    "8BITMIME", "AUTH", "BINARYMIME", "BURL", "CHUNKING", "DELIVERBY", "DSN", "ENHANCEDSTATUSCODES", "ETRN", "EXPN",
-    "HELP", "LIMITS", "PIPELINING", "REQUIRETLS", "SEND", "SIZE", "SMTPUTF8", "STARTTLS", "TURN", "VRFY", "XCLIENT",
+    "8BITMIME",
+    "AUTH",
+    "BINARYMIME",
+    "BURL",
+    "CHUNKING",
+    "DELIVERBY",
+    "DSN",
+    "ENHANCEDSTATUSCODES",
+    "ETRN",
+    "EXPN",
+    "HELP",
+    "LIMITS",
+    "PIPELINING",
+    "REQUIRETLS",
+    "SEND",
+    "SIZE",
+    "SMTPUTF8",
+    "STARTTLS",
+    "TURN",
+    "VRFY",
+    "XCLIENT",
     "XFORWARD",
 ];
 

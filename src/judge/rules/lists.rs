@@ -110,9 +110,8 @@ impl Tally {
             // Set aside by the big lists for errors of any kind.
             None => code.octets().starts_with(&[127, 255, 255]),
         };
-        let strange = |code: &&Ipv4Addr| {
-            !code.is_loopback() || (**code == Ipv4Addr::LOCALHOST && list.meaning(**code).is_none())
-        };
+        let strange =
+            |code: &&Ipv4Addr| !code.is_loopback() || (**code == Ipv4Addr::LOCALHOST && list.meaning(**code).is_none());
         if let Some(code) = codes.iter().find(refusal) {
             self.found.push(Found::of(Code::DnsblRefused).detail(format!("{}={code}", list.shown)));
             return Answered::Nothing("refused");

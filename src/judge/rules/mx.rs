@@ -154,7 +154,9 @@ impl<'a> Domain<'a> {
             self.add(None, Found::of(Code::MxTooMany).detail(detail));
         }
         let resolved = self.exchanges().all(|exchange| unknown(&exchange.addresses).is_none());
-        if names.len() > 1 && addresses.len() == 1 && resolved {
+        let served = self.exchanges().filter(|exchange| exchange.addresses.all().next().is_some());
+        let served: BTreeSet<&Name> = served.map(|exchange| &exchange.name).collect();
+        if served.len() > 1 && addresses.len() == 1 && resolved {
             self.add(None, Found::of(Code::MxSingleIp));
         }
         for (at, route) in self.evidence.routes.iter().enumerate() {
@@ -253,8 +255,10 @@ impl<'a> Domain<'a> {
     /// Which address families the exchanges have, where all answers are facts.
     fn families(&mut self) {
         let known = |v4: bool| {
-            let answers = self.exchanges().filter(|exchange| !exchange.name.is_root() && !is_address_text(&exchange.name));
-            answers.map(move |exchange| if v4 { family(&exchange.addresses.v4) } else { family(&exchange.addresses.v6) })
+            let answers =
+                self.exchanges().filter(|exchange| !exchange.name.is_root() && !is_address_text(&exchange.name));
+            answers
+                .map(move |exchange| if v4 { family(&exchange.addresses.v4) } else { family(&exchange.addresses.v6) })
         };
         let none = |v4| known(v4).all(|family| family == Some(false));
         let some = |v4| known(v4).any(|family| family == Some(true));

@@ -11,8 +11,23 @@ use crate::model::words::{Basis, IntroductionClass as C};
 
 /// Domains of big providers: a client that uses one as its name while its PTR says otherwise is forging it.
 const BRANDS: &[&str] = &[
-    "aol.com", "facebook.com", "gmail.com", "gmx.de", "gmx.net", "google.com", "googlemail.com", "hotmail.com",
-    "icloud.com", "live.com", "mail.ru", "msn.com", "outlook.com", "qq.com", "web.de", "yahoo.co.jp", "yahoo.com",
+    "aol.com",
+    "facebook.com",
+    "gmail.com",
+    "gmx.de",
+    "gmx.net",
+    "google.com",
+    "googlemail.com",
+    "hotmail.com",
+    "icloud.com",
+    "live.com",
+    "mail.ru",
+    "msn.com",
+    "outlook.com",
+    "qq.com",
+    "web.de",
+    "yahoo.co.jp",
+    "yahoo.com",
     "yandex.ru",
 ];
 
