@@ -6,6 +6,7 @@
 mod fixture;
 
 use std::collections::BTreeSet;
+use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use fixture::{Row, Servers};
@@ -136,12 +137,13 @@ fn recorded_introductions_are_judged_without_a_session() {
 fn no_server_outlives_its_test() {
     let servers = Servers::start();
     let listeners = servers.listeners();
-    assert!(listeners.iter().all(|address| std::net::TcpStream::connect(address).is_ok()));
+    let answers = |address: &SocketAddr| TcpStream::connect_timeout(address, Duration::from_secs(1)).is_ok();
+    assert!(listeners.iter().all(answers));
     drop(servers);
     // A killed process may take a moment to be gone.
     let deadline = Instant::now() + Duration::from_secs(10);
-    for address in listeners {
-        while std::net::TcpStream::connect(address).is_ok() {
+    for address in &listeners {
+        while answers(address) {
             assert!(Instant::now() < deadline, "{address} still answers");
         }
     }

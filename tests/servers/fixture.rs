@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
-use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -122,8 +122,9 @@ impl Servers {
     }
 
     /// Every listener that speaks TCP.
-    pub(crate) fn listeners(&self) -> Vec<SocketAddrV4> {
-        MAIL.iter().map(|address| SocketAddrV4::new(*address, self.smtp)).chain([self.nsd, self.unbound]).collect()
+    pub(crate) fn listeners(&self) -> Vec<SocketAddr> {
+        let mail = MAIL.iter().map(|address| SocketAddrV4::new(*address, self.smtp));
+        mail.chain([self.nsd, self.unbound]).map(SocketAddr::V4).collect()
     }
 
     fn file(&self, name: &str) -> PathBuf {
@@ -137,8 +138,10 @@ impl Servers {
         self.wait(deadline, "NSD", || has_answer(nsd, "mx1.mxcensus-fixture.org"));
         self.wait(deadline, "rbldnsd", || has_answer(rbldnsd, "2.0.0.127.dnsbl.mxcensus-fixture.org"));
         self.wait(deadline, "Unbound", || has_answer(unbound, "mx1.mxcensus-fixture.org"));
-        for address in MAIL.map(|address| SocketAddrV4::new(address, self.smtp)) {
-            self.wait(deadline, &address.to_string(), || TcpStream::connect(address).is_ok());
+        for address in self.listeners() {
+            self.wait(deadline, &address.to_string(), || {
+                TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok()
+            });
         }
     }
 
