@@ -1,3 +1,1 @@
-//! The mxcensus program.
-
 fn main() {}

@@ -1,3 +1,181 @@
-//! To be written.
+//! From evidence to verdicts.
+//! Comes in: one target's evidence and the run's policy. Goes out: a row of verdicts and findings per server.
+//! A pure function: no clock, no network, no files, so stored evidence can be judged again under newer rules.
+//! A new rule is an entry in `table` and a condition in one file of `rules`.
 
+mod case;
+mod findings;
 pub mod generic;
+pub mod policy;
+#[cfg(test)]
+mod properties;
+pub mod rules;
+#[cfg(test)]
+mod scenarios;
+#[cfg(test)]
+mod scene;
+pub mod table;
+
+pub use policy::Policy;
+
+use case::Case;
+use findings::{Findings, Found, overall};
+use rules::mx::Placed;
+use rules::{ehlo, forward, greeting, lists, mx, name, reverse, smtp};
+
+use crate::model::assessment::{Assessment, Judged};
+use crate::model::evidence::{DnsOutcome, Evidence, Exchange, Host, Route, is_address_text};
+use crate::model::finding::Code;
+use crate::model::observed::Observed;
+use crate::model::words::{Basis, Cause, ConnectStatus, MxStatus, Profile, Rule, Verdict};
+
+/// The rules about one server.
+const SERVER_RULES: [Rule; 6] =
+    [Rule::Introduces, Rule::Fqdn, Rule::Exists, Rule::Matches, Rule::Unlisted, Rule::Reverse];
+/// The rules about the name it introduces itself with.
+const NAME_RULES: [Rule; 3] = [Rule::Fqdn, Rule::Exists, Rule::Matches];
+
+/// Judges one target: a row per (exchange, address), at least one.
+pub fn assess(evidence: Evidence, policy: &Policy) -> Judged {
+    let domain = mx::findings(&evidence, policy);
+    let rows = places(&evidence).map(|place| row(&evidence, policy, &domain, place)).collect();
+    Judged { evidence, rows }
+}
+
+/// Which part of the evidence a row is about.
+#[derive(Clone, Copy)]
+struct Place {
+    route: Option<usize>,
+    host: Option<usize>,
+}
+
+/// The rows of a target. A domain without any mail server by its own records has one row without a route.
+fn places(evidence: &Evidence) -> impl Iterator<Item = Place> + '_ {
+    let routes = if evidence.mx_status() == MxStatus::None { &[][..] } else { &evidence.routes };
+    let none = routes.is_empty().then_some(Place { route: None, host: None });
+    let all = routes.iter().enumerate().flat_map(|(at, route)| {
+        let empty = route.hosts.is_empty().then_some(Place { route: Some(at), host: None });
+        empty.into_iter().chain((0..route.hosts.len()).map(move |host| Place { route: Some(at), host: Some(host) }))
+    });
+    none.into_iter().chain(all)
+}
+
+fn row(evidence: &Evidence, policy: &Policy, domain: &[Placed], place: Place) -> Assessment {
+    let route = place.route.and_then(|at| evidence.routes.get(at));
+    let exchange = route.and_then(|route| route.exchange.as_deref());
+    let host = route.zip(place.host).and_then(|(route, at)| route.hosts.get(at));
+    let basis = host.map_or(Basis::Announced, |host| host.basis);
+    let case = host.map(|host| Case::new(policy, host, exchange));
+
+    let mut out = Findings::new(basis, policy.profile);
+    let mut asked = None;
+    match standing(evidence, route, case.as_ref()) {
+        Standing::Judged(case) => {
+            server(case, &mut out);
+            asked = Some(&case.listings);
+        }
+        Standing::Excluded => out.add(Found::of(Code::ScannerExcluded).form(1)),
+        Standing::NoServer => SERVER_RULES.into_iter().for_each(|rule| out.na(rule)),
+        Standing::Unreached(cause) => SERVER_RULES.into_iter().for_each(|rule| out.missing(rule, cause)),
+    }
+    if evidence.target.excluded {
+        out = Findings::new(basis, policy.profile);
+        out.add(Found::of(Code::ScannerExcluded));
+        asked = None;
+    } else {
+        mx::judge(evidence, domain, place.route, &mut out);
+    }
+
+    let told = |part: fn(&lists::Tally) -> &Vec<Box<str>>| asked.map(part).cloned().unwrap_or_default();
+    let (verdicts, unknown_why) = out.verdicts();
+    Assessment {
+        route: place.route.map(index),
+        host: place.host.map(index),
+        verdicts,
+        unknown_why,
+        overall: overall(&verdicts),
+        ptr_class: case.as_ref().and_then(Case::ptr_class),
+        listed: told(|tally| &tally.listed),
+        counted: told(|tally| &tally.counted),
+        lists_unknown: told(|tally| &tally.unknown),
+        findings: out.into_list(),
+    }
+}
+
+fn index(at: usize) -> u16 {
+    u16::try_from(at).unwrap_or(u16::MAX)
+}
+
+/// Whether there is a server to judge in a row.
+enum Standing<'a> {
+    /// There is.
+    Judged(&'a Case<'a>),
+    /// It is on the exclusion list.
+    Excluded,
+    /// By the facts there is none, or none that anybody could reach.
+    NoServer,
+    /// It is not known whether there is one, or nobody asked.
+    Unreached(Cause),
+}
+
+fn standing<'a>(evidence: &Evidence, route: Option<&Route>, case: Option<&'a Case<'a>>) -> Standing<'a> {
+    if let Some(case) = case {
+        return match case.host {
+            Host { session, .. } if session.connect == ConnectStatus::Excluded => Standing::Excluded,
+            Host { special: Some(_), .. } => Standing::NoServer,
+            Host { session, .. } if session.connect == ConnectStatus::Special => Standing::NoServer,
+            _ => Standing::Judged(case),
+        };
+    }
+    match route.map(|route| route.exchange.as_deref()) {
+        Some(Some(exchange)) => without_address(exchange),
+        Some(None) => Standing::Unreached(Cause::NotAsked),
+        None => match &evidence.mx {
+            Some(Observed::NotAsked(Cause::Excluded)) => Standing::Excluded,
+            Some(mx) => mx.unknown().map_or_else(|| no_route(evidence), Standing::Unreached),
+            None => Standing::Unreached(Cause::NotAsked),
+        },
+    }
+}
+
+/// The domain's MX question has an answer and no route came of it.
+fn no_route(evidence: &Evidence) -> Standing<'static> {
+    match evidence.mx_status() {
+        MxStatus::Ok | MxStatus::Implicit => Standing::Unreached(Cause::NotAsked),
+        _ => Standing::NoServer,
+    }
+}
+
+fn without_address(exchange: &Exchange) -> Standing<'static> {
+    let addresses = &exchange.addresses;
+    let outcome = DnsOutcome::of_both(addresses);
+    let cause = addresses.v4.unknown().or_else(|| addresses.v6.unknown());
+    match (outcome, cause) {
+        _ if exchange.name.is_root() || is_address_text(&exchange.name) => Standing::NoServer,
+        (DnsOutcome::Denied(_), _) => Standing::NoServer,
+        (DnsOutcome::Na, Some(Cause::Excluded)) => Standing::Excluded,
+        (DnsOutcome::Ok, _) => Standing::Unreached(Cause::NotAsked),
+        (_, cause) => Standing::Unreached(cause.unwrap_or(Cause::NotAsked)),
+    }
+}
+
+/// All rules about one server. The rules on its name need an introduction: without one they do not apply, and while
+/// it is not known whether there is one, they are not known either.
+fn server(case: &Case<'_>, out: &mut Findings) {
+    greeting::judge(case, out);
+    ehlo::judge(case, out);
+    smtp::judge(case, out);
+    match out.verdict(Rule::Introduces) {
+        Verdict::Pass => {
+            name::judge(case, out);
+            forward::judge(case, out);
+        }
+        Verdict::Unknown => NAME_RULES.into_iter().for_each(|rule| out.missing(rule, Cause::NoIntroduction)),
+        Verdict::Fail | Verdict::Na => NAME_RULES.into_iter().for_each(|rule| out.na(rule)),
+    }
+    reverse::judge(case, out);
+    if case.policy.profile == Profile::Rfc5321 {
+        out.na(Rule::Reverse);
+    }
+    lists::judge(case, out);
+}

@@ -68,7 +68,9 @@ pub struct List {
     pub shown: Arc<str>,
     /// Codes and their meanings, first hit wins; a 127/8 answer without a rule is `dnsbl-unknown-code`.
     pub codes: Vec<CodeRule>,
-    /// Whether IPv6 addresses may be asked.
+    /// Whether it serves IPv4 addresses.
+    pub ipv4: bool,
+    /// Whether it serves IPv6 addresses.
     pub ipv6: bool,
     /// One of the lists of which the quorum needs one (rules.md F.5).
     pub core: bool,

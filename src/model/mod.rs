@@ -8,6 +8,7 @@ pub mod assessment;
 pub mod dns;
 pub mod dnsbl;
 pub mod evidence;
+pub mod exclusion;
 pub mod finding;
 pub mod introduction;
 pub mod name;

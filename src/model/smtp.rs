@@ -248,30 +248,28 @@ pub fn escape(bytes: &[u8]) -> Box<str> {
     text.into_boxed_str()
 }
 
-/// The bytes that [`escape`] was given. Text that was never escaped comes back as its UTF-8 bytes.
+/// The octets behind an escaped text: `\xHH` stands for the octet HH and `\\` for a backslash, as [`escape`] writes them.
+/// Text that was never escaped, such as a recorded introduction, comes back as its own UTF-8.
 pub fn unescape(text: &str) -> Vec<u8> {
-    let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut rest = bytes;
-    while let [first, tail @ ..] = rest {
-        let hex = |at: usize| tail.get(at).and_then(|digit| char::from(*digit).to_digit(16));
-        match (first, tail.first()) {
-            (b'\\', Some(b'\\')) => {
-                out.push(b'\\');
-                rest = tail.get(1..).unwrap_or_default();
+    let mut octets = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, tail)) = rest.split_first() {
+        let escaped = match tail {
+            [b'\\', ..] if first == b'\\' => Some((b'\\', 1)),
+            [b'x', high, low, ..] if first == b'\\' => {
+                hex(*high).zip(hex(*low)).map(|(high, low)| (high << 4 | low, 3))
             }
-            (b'\\', Some(b'x')) if hex(1).is_some() && hex(2).is_some() => {
-                let value = hex(1).unwrap_or(0) * 16 + hex(2).unwrap_or(0);
-                out.push(u8::try_from(value).unwrap_or(b'?'));
-                rest = tail.get(3..).unwrap_or_default();
-            }
-            (plain, _) => {
-                out.push(*plain);
-                rest = tail;
-            }
-        }
+            _ => None,
+        };
+        let (octet, length) = escaped.unwrap_or((first, 0));
+        octets.push(octet);
+        rest = tail.get(length..).unwrap_or_default();
     }
-    out
+    octets
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }
 
 #[cfg(test)]
@@ -279,6 +277,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn what_only_looks_escaped_stays_as_it_is() {
+        assert_eq!(unescape("a\\b\\xZZ\\x4\\"), b"a\\b\\xZZ\\x4\\");
+    }
 
     proptest! {
         #[test]

@@ -99,3 +99,40 @@ pub struct Reject {
     /// The offending text, escaped and cut to 200 characters.
     pub text: Box<str>,
 }
+
+/// Reads an address, or a network with its prefix length, as a person writes it; None when it is neither.
+///
+/// An address is a network of one. Host bits are dropped, and IPv4-mapped IPv6 (RFC 4291 §2.5.5.2) is IPv4.
+pub fn parse_network(text: &str) -> Option<IpNet> {
+    let (address, prefix) = match text.split_once('/') {
+        Some((address, digits)) if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+            (address.parse::<IpAddr>().ok()?, Some(digits.parse::<u8>().ok()?))
+        }
+        Some(_) => return None,
+        None => (text.parse::<IpAddr>().ok()?, None),
+    };
+    let network = match prefix {
+        Some(prefix) => IpNet::new(address, prefix).ok()?,
+        None => IpNet::from(address),
+    };
+    let network = match (network.addr().to_canonical(), network.prefix_len().checked_sub(96)) {
+        (v4 @ IpAddr::V4(_), Some(prefix)) if address.is_ipv6() => IpNet::new(v4, prefix).ok()?,
+        _ => network,
+    };
+    Some(network.trunc())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mapped_network_is_an_ipv4_network() {
+        let network = |text| parse_network(text).map(|network| network.to_string());
+        assert_eq!(network("::ffff:192.0.2.7/120").as_deref(), Some("192.0.2.0/24"));
+        assert_eq!(network("::ffff:0:0/95").as_deref(), Some("::fffe:0:0/95"));
+        assert_eq!(network("192.0.2.1").as_deref(), Some("192.0.2.1/32"));
+        assert_eq!(network("192.0.2.1/"), None);
+        assert_eq!(network("192.0.2.1/033"), None);
+    }
+}

@@ -1,6 +1,344 @@
-//! Finds things out.
+//! Finds things out: MX data, addresses, reverse names, sessions, listings.
+//! Comes in: a target. Goes out: its evidence, whatever happened.
+//! Each question, exchange and address is asked once per run, however many targets lead to it.
+//! Judges nothing, and writes nothing but packets.
 
 pub mod budget;
 pub mod dns;
 pub mod dnsbl;
+mod host;
+pub mod memo;
+mod size;
 pub mod smtp;
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use futures_util::future::join_all;
+use ipnet::IpNet;
+use tokio::sync::Semaphore;
+
+use self::budget::{Groups, Pace};
+use self::dns::Lookup;
+use self::memo::Memo;
+use crate::model::address::Allowed;
+use crate::model::dns::{Answer, Data, Mx, Question};
+use crate::model::dnsbl::{Health, List};
+use crate::model::evidence::{Evidence, Exchange, Host, Introduced, Route, is_address_text};
+use crate::model::exclusion::Exclusions;
+use crate::model::introduction::Naming;
+use crate::model::name::Name;
+use crate::model::observed::{Denial, Observed};
+use crate::model::organisation::organisation;
+use crate::model::target::{Subject, Target};
+use crate::model::words::{Cause, ConnectStatus};
+
+/// Exchanges of one domain that are followed; more is `mx-too-many`.
+const EXCHANGES: usize = 20;
+/// Addresses of one domain that are dialled.
+const ADDRESSES: usize = 40;
+
+/// Which evidence to gather (`--probes`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wanted {
+    /// MX data and the exchanges' addresses.
+    pub mx: bool,
+    /// Reverse names and their confirmation.
+    pub ptr: bool,
+    /// The SMTP session.
+    pub smtp: bool,
+    /// The blocklists.
+    pub dnsbl: bool,
+}
+
+impl Wanted {
+    /// Everything.
+    pub const ALL: Self = Self { mx: true, ptr: true, smtp: true, dnsbl: true };
+}
+
+/// Which address families are dialled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Families {
+    /// IPv4.
+    pub v4: bool,
+    /// IPv6.
+    pub v6: bool,
+}
+
+impl Families {
+    const fn allow(self, address: IpAddr) -> bool {
+        match address {
+            IpAddr::V4(_) => self.v4,
+            IpAddr::V6(_) => self.v6,
+        }
+    }
+}
+
+/// Where to connect for an address and port: the address itself, but for a lab.
+pub type Endpoint = Arc<dyn Fn(IpAddr, u16) -> SocketAddr + Send + Sync>;
+
+/// What the prober may do, and how fast.
+pub struct Settings {
+    /// Which evidence.
+    pub wanted: Wanted,
+    /// Which address families.
+    pub families: Families,
+    /// Special-purpose networks that count as public.
+    pub allowed: Allowed,
+    /// Who is never contacted.
+    pub exclusions: Arc<Exclusions>,
+    /// This run's idea of names.
+    pub naming: Naming,
+    /// How SMTP sessions are held.
+    pub caller: smtp::session::Caller,
+    /// The SMTP port.
+    pub port: u16,
+    /// The connector's mapping.
+    pub endpoint: Endpoint,
+    /// The blocklists, in the order of the evidence.
+    pub lists: Arc<[List]>,
+    /// New connections per second in all; 0 is unlimited.
+    pub smtp_rate: f64,
+    /// SMTP sockets at a time.
+    pub sockets: usize,
+    /// New connections per second per IPv4 /24 or IPv6 /48; 0 is unlimited.
+    pub per_network: f64,
+    /// New connections per second per registrable domain of the exchange; 0 is unlimited.
+    pub per_provider: f64,
+    /// Questions per second per list, where the list itself allows no less; 0 is unlimited.
+    pub dnsbl_rate: f64,
+    /// Bytes for all memories together.
+    pub memory: u64,
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings").field("wanted", &self.wanted).field("port", &self.port).finish_non_exhaustive()
+    }
+}
+
+/// Connections at a time into one network, and to one provider (as the large receivers tolerate them).
+const NETWORK_SLOTS: usize = 2;
+const PROVIDER_SLOTS: usize = 4;
+
+/// An exchange with the servers behind it: what domains share.
+#[derive(Debug)]
+struct Reached {
+    exchange: Arc<Exchange>,
+    hosts: Vec<Arc<Host>>,
+    capped: bool,
+}
+
+/// Gathers evidence, each thing once.
+pub struct Prober<L> {
+    lookup: L,
+    settings: Settings,
+    lists: Vec<(List, Pace)>,
+    answers: Memo<Question, Answer<Data>>,
+    exchanges: Memo<Name, Reached>,
+    hosts: Memo<IpAddr, Arc<Host>>,
+    networks: Groups<IpNet>,
+    providers: Groups<Name>,
+    sockets: Semaphore,
+    smtp_pace: Pace,
+    connections: AtomicU64,
+}
+
+impl<L> fmt::Debug for Prober<L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Prober").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+/// What a prober has done so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Work {
+    /// DNS questions that were met, and how many of them went to a resolver.
+    pub questions: (u64, u64),
+    /// Exchanges met, and resolved.
+    pub exchanges: (u64, u64),
+    /// Servers met, and asked.
+    pub hosts: (u64, u64),
+    /// SMTP connections attempted.
+    pub connections: u64,
+}
+
+impl<L: Lookup> Prober<L> {
+    /// A prober with empty memories.
+    pub fn new(lookup: L, settings: Settings) -> Self {
+        let lists = settings.lists.iter().map(|list| {
+            let rate = list.rate.map_or(settings.dnsbl_rate, |own| {
+                if settings.dnsbl_rate > 0.0 { settings.dnsbl_rate.min(f64::from(own)) } else { 0.0 }
+            });
+            (list.clone(), Pace::per_second(rate))
+        });
+        let memory = settings.memory;
+        Self {
+            lists: lists.collect(),
+            // A census meets most names once and most servers often: the servers' evidence is what must stay.
+            answers: Memo::new(memory * 3 / 8, 200),
+            exchanges: Memo::new(memory / 8, 500),
+            hosts: Memo::new(memory / 2, 2_000),
+            networks: Groups::new(settings.per_network, NETWORK_SLOTS),
+            providers: Groups::new(settings.per_provider, PROVIDER_SLOTS),
+            sockets: Semaphore::new(settings.sockets.min(Semaphore::MAX_PERMITS)),
+            smtp_pace: Pace::per_second(settings.smtp_rate),
+            connections: AtomicU64::new(0),
+            lookup,
+            settings,
+        }
+    }
+
+    /// What has been done so far.
+    pub fn work(&self) -> Work {
+        Work {
+            questions: self.answers.counts(),
+            exchanges: self.exchanges.counts(),
+            hosts: self.hosts.counts(),
+            connections: self.connections.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Asks each list for its test entries (RFC 5782 §5).
+    pub async fn health(&self) -> Vec<Health> {
+        let asked = self.lists.iter().map(|(list, pace)| async move {
+            let [positive, negative] = dnsbl::health::test_questions(list);
+            pace.turn().await;
+            let positive = self.lookup.lookup(&positive).await.typed();
+            pace.turn().await;
+            let negative = self.lookup.lookup(&negative).await.typed();
+            dnsbl::health::verdict(list, &positive, &negative)
+        });
+        join_all(asked).await
+    }
+
+    /// Everything that can be found out about a target. Never fails: what goes wrong is part of the evidence.
+    pub async fn gather(&self, target: Target) -> Evidence {
+        let scanned_at = now_ms();
+        let started = Instant::now();
+        let (mx, routes, capped) = match &target.subject {
+            _ if target.excluded => self.leave_alone(&target.subject),
+            Subject::Domain(domain) => self.domain(domain).await,
+            Subject::Address(address) => {
+                let host = self.hosts.get(address, async { Arc::new(self.host(*address, None).await) }).await;
+                (None, vec![direct(Arc::clone(&host))], false)
+            }
+            Subject::Observed { address, helo } => {
+                (None, vec![direct(Arc::new(self.observed(*address, helo).await))], false)
+            }
+        };
+        let elapsed_ms = u32::try_from(started.elapsed().as_millis()).unwrap_or(u32::MAX);
+        Evidence { target, mx, routes, capped, scanned_at, elapsed_ms, attempts: 1 }
+    }
+
+    /// What there is to say of a target whose probing broke down in us.
+    pub fn broken(&self, target: Target) -> Evidence {
+        let (mx, routes) = match &target.subject {
+            Subject::Domain(_) => (Some(Observed::failed(Cause::SelfFault)), Vec::new()),
+            Subject::Address(address) | Subject::Observed { address, .. } => {
+                (None, vec![direct(Arc::new(self.untouched(*address, ConnectStatus::SelfFault)))])
+            }
+        };
+        Evidence { target, mx, routes, capped: false, scanned_at: now_ms(), elapsed_ms: 0, attempts: 1 }
+    }
+
+    fn leave_alone(&self, subject: &Subject) -> (Option<Answer<Mx>>, Vec<Route>, bool) {
+        match subject {
+            Subject::Domain(_) => (Some(Observed::NotAsked(Cause::Excluded)), Vec::new(), false),
+            Subject::Address(address) | Subject::Observed { address, .. } => {
+                let host = self.untouched(*address, ConnectStatus::Excluded);
+                (None, vec![direct(Arc::new(host))], false)
+            }
+        }
+    }
+
+    /// MX, exchanges, addresses (RFC 5321 §5.1).
+    async fn domain(&self, domain: &Name) -> (Option<Answer<Mx>>, Vec<Route>, bool) {
+        if !self.settings.wanted.mx {
+            return (Some(Observed::NotAsked(Cause::NotAsked)), Vec::new(), false);
+        }
+        let mx: Answer<Mx> = self.ask(domain.clone()).await;
+        let mut wanted: Vec<Mx> = match &mx {
+            Observed::Seen(records) if !records.values.is_empty() => records.values.clone(),
+            // Only an empty answer leads to the implicit MX, never a failure.
+            Observed::Seen(_) => vec![Mx { preference: 0, exchange: domain.clone() }],
+            Observed::Absent(absence) if absence.how == Denial::Nodata => {
+                vec![Mx { preference: 0, exchange: domain.clone() }]
+            }
+            Observed::Absent(_) | Observed::Failed(_) | Observed::NotAsked(_) => Vec::new(),
+        };
+        wanted.sort();
+        let mut known: Vec<&Name> = Vec::with_capacity(wanted.len());
+        let lonely = wanted.len() == 1;
+        let wanted: Vec<&Mx> = wanted
+            .iter()
+            .filter(|mx| lonely || !mx.exchange.is_root())
+            .filter(|mx| {
+                let fresh = !known.contains(&&mx.exchange);
+                known.push(&mx.exchange);
+                fresh
+            })
+            .collect();
+        let mut capped = wanted.len() > EXCHANGES;
+        let reached = join_all(wanted.iter().take(EXCHANGES).map(|mx| async move {
+            let reached = self.exchanges.get(&mx.exchange, self.exchange(&mx.exchange)).await;
+            (mx.preference, reached)
+        }));
+        let mut room = ADDRESSES;
+        let mut routes = Vec::with_capacity(wanted.len().min(EXCHANGES));
+        for (preference, reached) in reached.await {
+            let hosts: Vec<_> = reached.hosts.iter().take(room).cloned().collect();
+            room -= hosts.len();
+            capped |= reached.capped || hosts.len() < reached.hosts.len();
+            routes.push(Route { preference: Some(preference), exchange: Some(Arc::clone(&reached.exchange)), hosts });
+        }
+        (Some(mx), routes, capped)
+    }
+
+    /// One exchange: its addresses and the servers there.
+    async fn exchange(&self, name: &Name) -> Reached {
+        // The root has no address to ask for, and the text of an address would ask the root for a number.
+        if name.is_root() || is_address_text(name) {
+            let addresses = Introduced::not_asked(Cause::NotAsked).addresses;
+            let exchange =
+                Exchange { name: name.clone(), addresses, organisation: Observed::NotAsked(Cause::NotAsked) };
+            return Reached { exchange: Arc::new(exchange), hosts: Vec::new(), capped: false };
+        }
+        let addresses = self.addresses(name).await;
+        let gone = [addresses.v4.absent(), addresses.v6.absent()];
+        let gone = gone.into_iter().flatten().any(|absence| absence.how == Denial::Nxdomain);
+        let organisation = match organisation(name) {
+            Some(organisation) if gone => self.start_of_authority(organisation).await,
+            _ => Observed::NotAsked(Cause::NotAsked),
+        };
+        let excluded = self.settings.exclusions.covers_name(name);
+        let all: Vec<IpAddr> = addresses.all().collect();
+        let hosts = join_all(all.iter().take(ADDRESSES).map(|address| async move {
+            if excluded {
+                // Excluded by name: another exchange may still lead to the same address, so this is not remembered.
+                return Arc::new(self.untouched(*address, ConnectStatus::Excluded));
+            }
+            let asked = async { Arc::new(self.host(*address, Some(name)).await) };
+            Arc::clone(&*self.hosts.get(address, asked).await)
+        }));
+        let hosts = hosts.await;
+        let exchange = Arc::new(Exchange { name: name.clone(), addresses, organisation });
+        Reached { exchange, hosts, capped: all.len() > ADDRESSES }
+    }
+}
+
+fn direct(host: Arc<Host>) -> Route {
+    Route { preference: None, exchange: None, hosts: vec![host] }
+}
+
+/// Milliseconds since 1970; 0 on a clock set before.
+fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,310 @@
-//! To be written.
+//! The outline of a run, and all its channels, tasks, threads and signals.
+//! Comes in: a `Job`, meant and checked. Goes out: rows, rejects, a manifest, and an `Outcome`.
+//! Data flows one way: a thread reads and plans, workers probe and judge, a thread writes.
+//! Every record that is read ends as a row or a reject, and the run says so at its end.
+
+mod pipeline;
+pub mod progress;
+pub mod stop;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use serde_json::json;
+
+use self::progress::{Counts, Show, get, say_plainly};
+use self::stop::{Level, Stop};
+use crate::input;
+use crate::judge::policy::Policy;
+use crate::model::address::Allowed;
+use crate::model::dns::{Data, Question, RecordType};
+use crate::model::dnsbl::{Health, Quorum};
+use crate::model::introduction::Naming;
+use crate::model::name::Name;
+use crate::model::observed::Observed;
+use crate::model::words::{Cause, Profile, Severity};
+use crate::output::{self, manifest::Manifest};
+use crate::plan;
+use crate::probe::dns::{self, Lookup};
+use crate::probe::{self, Prober, Work};
+use crate::report::tally::Tally;
+
+/// Where targets come from.
+pub enum Feed {
+    /// A file, or standard input as `-`.
+    File(PathBuf),
+    /// Lines made by the program itself.
+    Lines {
+        /// What rejects and messages call it.
+        name: String,
+        /// CSV lines without line ends.
+        lines: Box<dyn Iterator<Item = String> + Send>,
+    },
+}
+
+impl std::fmt::Debug for Feed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::File(path) => f.debug_tuple("File").field(path).finish(),
+            Self::Lines { name, .. } => f.debug_tuple("Lines").field(name).finish(),
+        }
+    }
+}
+
+/// Everything a run needs to know.
+#[derive(Debug)]
+pub struct Job {
+    /// Targets of the command line, before all files.
+    pub targets: Vec<String>,
+    /// Inputs, in their order.
+    pub feeds: Vec<Feed>,
+    /// How inputs are read.
+    pub input: input::Options,
+    /// Exclusions, shard, order.
+    pub plan: plan::Settings,
+    /// The resolver.
+    pub dns: dns::Settings,
+    /// What is asked, and how fast.
+    pub probe: probe::Settings,
+    /// The judge's profile.
+    pub profile: Profile,
+    /// What rule 5 needs to pass.
+    pub quorum: Quorum,
+    /// Where rows go; None is standard output.
+    pub output: Option<PathBuf>,
+    /// In which form.
+    pub format: output::Options,
+    /// Where rejects go; None prints them to stderr only.
+    pub rejects: Option<PathBuf>,
+    /// Targets in flight.
+    pub concurrency: usize,
+    /// Rows in input order.
+    pub in_order: bool,
+    /// Progress on stderr.
+    pub show: Show,
+    /// No summary, no reconciliation, no warnings: errors only.
+    pub quiet: bool,
+    /// More on stderr.
+    pub verbose: bool,
+    /// Colours in the summary.
+    pub colour: bool,
+    /// The severity that makes the run end with exit code 1.
+    pub fail_on: Option<Severity>,
+    /// The whole configuration, for the manifest.
+    pub configuration: serde_json::Value,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outcome {
+    /// Every record has its rows or its reject.
+    pub complete: bool,
+    /// A finding of at least the severity of `--fail-on` was found.
+    pub reached_fail_on: bool,
+}
+
+/// Our own faults.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A resolver that does not answer at all.
+    #[error("no resolver answers: asked {resolvers} for the root's SOA and got {cause}; name another with --resolver")]
+    NoResolver {
+        /// Those asked.
+        resolvers: String,
+        /// What came instead.
+        cause: Cause,
+    },
+    /// The DNS client cannot be set up.
+    #[error("cannot set up the DNS client")]
+    Dns(#[from] dns::Error),
+    /// Reading targets.
+    #[error("cannot read the targets")]
+    Input(#[from] input::Error),
+    /// The output cannot be opened.
+    #[error("cannot open the output")]
+    Open(#[source] output::Error),
+    /// Writing rows.
+    #[error("cannot write")]
+    Output(#[from] output::Error),
+    /// Signals or threads.
+    #[error("cannot {what}")]
+    System {
+        /// The operation.
+        what: &'static str,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// Rows and records do not add up: a bug.
+    #[error("{0} targets were taken up but left no row: this is a fault of the program, please report it")]
+    Lost(u64),
+}
+
+impl Error {
+    /// The exit code.
+    pub const fn exit_code(&self) -> u8 {
+        match self {
+            Self::NoResolver { .. } | Self::Input(_) | Self::Open(_) => 2,
+            Self::Dns(_) | Self::Output(_) | Self::System { .. } | Self::Lost(_) => 4,
+        }
+    }
+}
+
+/// Scans and judges the job's targets.
+pub async fn run(job: Job, stop: Stop) -> Result<Outcome, Error> {
+    let started = SystemTime::now();
+    stop.listen().map_err(|source| Error::System { what: "listen for signals", source })?;
+
+    // Everything that can be wrong with the command is found before the first packet to a server.
+    let sources = open(job.feeds, &job.input)?;
+    let engine = dns::Engine::start(job.dns.clone()).await?;
+    answering(&engine, &job.dns).await?;
+    let (wanted, lists) = (job.probe.wanted, Arc::clone(&job.probe.lists));
+    let (allowed, naming): (Allowed, Naming) = (job.probe.allowed.clone(), job.probe.naming);
+    let prober = Arc::new(Prober::new(engine, job.probe));
+    let health = if wanted.dnsbl { prober.health().await } else { vec![Health::Healthy; lists.len()] };
+    if !job.quiet {
+        warn_of_lists(&lists, &health);
+    }
+    let policy = Policy { profile: job.profile, naming, allowed, lists, health, quorum: job.quorum };
+    let sink = output::open(job.output.as_deref(), &job.format).map_err(Error::Open)?;
+
+    let counts = Arc::new(Counts::default());
+    let done = pipeline::run(pipeline::Parts {
+        targets: job.targets,
+        sources,
+        plan: job.plan,
+        prober: Arc::clone(&prober),
+        policy: Arc::new(policy),
+        sink,
+        rejects: job.rejects,
+        concurrency: job.concurrency,
+        in_order: job.in_order,
+        show: job.show,
+        quiet: job.quiet,
+        verbose: job.verbose,
+        counts: Arc::clone(&counts),
+        stop: stop.clone(),
+    })
+    .await?;
+
+    let complete = done.complete;
+    if complete && get(&counts.taken) != get(&counts.done) {
+        return Err(Error::Lost(get(&counts.taken) - get(&counts.done)));
+    }
+    if let Some(path) = job.output.as_deref() {
+        let facts = Facts { started, complete, counts: &counts, tally: &done.tally, work: prober.work() };
+        manifest(path, job.configuration, &done.digests, &facts)?;
+    }
+    if !job.quiet {
+        let facts = Facts { started, complete, counts: &counts, tally: &done.tally, work: prober.work() };
+        say_plainly(done.tally.summary(job.colour).trim_end());
+        say_plainly(&reconciliation(&facts));
+        if job.verbose {
+            say_plainly(&effort(&facts));
+        }
+    }
+    Ok(Outcome { complete, reached_fail_on: job.fail_on.is_some_and(|severity| done.tally.has(severity)) })
+}
+
+fn open(feeds: Vec<Feed>, options: &input::Options) -> Result<Vec<input::Source>, Error> {
+    let opened = feeds.into_iter().map(|feed| match feed {
+        Feed::File(path) => input::Source::open(&path, options),
+        Feed::Lines { name, lines } => input::Source::reader(&name, pipeline::Lines::new(lines), options),
+    });
+    Ok(opened.collect::<Result<_, _>>()?)
+}
+
+/// A run whose resolver is not there would only produce unknowns: say it once, at once.
+async fn answering<L: Lookup>(lookup: &L, settings: &dns::Settings) -> Result<(), Error> {
+    let root = Question { name: Name::root(), kind: RecordType::Soa };
+    let answer: Observed<crate::model::dns::Records<Data>> = lookup.lookup(&root).await;
+    match answer.unknown() {
+        Some(cause @ (Cause::Timeout | Cause::ResolverDown | Cause::SelfFault)) => {
+            let resolvers: Vec<String> = settings.upstreams.iter().map(ToString::to_string).collect();
+            Err(Error::NoResolver { resolvers: resolvers.join(", "), cause })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn warn_of_lists(lists: &[crate::model::dnsbl::List], health: &[Health]) {
+    for (list, health) in lists.iter().zip(health) {
+        let why = match health {
+            Health::Healthy => continue,
+            Health::Refused(code) => format!("refuses us with {code}"),
+            Health::Untrustworthy(why) => why.to_string(),
+            Health::Silent(cause) => format!("does not answer its test entries ({cause})"),
+        };
+        say_plainly(&format!("warning: the blocklist {} is left out of this run: it {why}", list.shown));
+    }
+}
+
+/// What the end of a run is told from.
+struct Facts<'a> {
+    started: SystemTime,
+    complete: bool,
+    counts: &'a Counts,
+    tally: &'a Tally,
+    work: Work,
+}
+
+/// The line by which a reader sees that nothing was lost.
+fn reconciliation(facts: &Facts<'_>) -> String {
+    let counts = facts.counts;
+    let (records, rejected, excluded) = (get(&counts.records), get(&counts.rejected), get(&counts.excluded));
+    let elsewhere = get(&counts.elsewhere);
+    let done = records.saturating_sub(rejected + excluded + elsewhere);
+    let share = if elsewhere > 0 { format!(" + other shards {elsewhere}") } else { String::new() };
+    let (targets, rows) = (get(&counts.done), get(&counts.rows));
+    if facts.complete {
+        format!(
+            "complete: records read {records} = done {done} + rejected {rejected} + excluded {excluded}{share}; \
+             targets {targets}, rows written {rows}"
+        )
+    } else {
+        let left = get(&counts.taken).saturating_sub(targets);
+        format!(
+            "cut short: records read {records}, rejected {rejected}, excluded {excluded}{share}; \
+             targets done {targets}, dropped {left}, rows written {rows}"
+        )
+    }
+}
+
+fn effort(facts: &Facts<'_>) -> String {
+    let Work { questions, exchanges, hosts, connections } = facts.work;
+    format!(
+        "asked once: {} DNS questions for {} needs, {} exchanges for {}, {} servers for {}; {connections} connections",
+        questions.1, questions.0, exchanges.1, exchanges.0, hosts.1, hosts.0
+    )
+}
+
+fn manifest(
+    output: &Path,
+    configuration: serde_json::Value,
+    digests: &[(String, String)],
+    facts: &Facts<'_>,
+) -> Result<(), Error> {
+    let counts = facts.counts;
+    let inputs: Vec<_> = digests.iter().map(|(name, sha256)| json!({ "name": name, "sha256": sha256 })).collect();
+    let (targets, rows) = (get(&counts.done), get(&counts.rows));
+    let manifest = Manifest::new(facts.started, SystemTime::now(), facts.complete, configuration, json!(inputs), json!({
+        "records": get(&counts.records),
+        "rejected": get(&counts.rejected),
+        "excluded": get(&counts.excluded),
+        "other_shards": get(&counts.elsewhere),
+        "targets": targets,
+        "rows": rows,
+        "dns_questions": facts.work.questions.1,
+        "servers": facts.work.hosts.1,
+        "connections": facts.work.connections,
+        "words": facts.tally,
+    }));
+    manifest.write(output)?;
+    Ok(())
+}
+
+/// Stops politely when something of ours has failed.
+pub(crate) fn give_up(stop: &Stop) {
+    stop.at_least(Level::Halt);
+}

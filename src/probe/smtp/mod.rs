@@ -1,1 +1,19 @@
-//! To be written.
+//! One SMTP session per address: how a server introduces itself.
+//! Comes in: an endpoint and who we are. Goes out: a [`Session`](crate::model::smtp::Session), with all that was seen.
+//! The server's misbehaviour is part of the session, never an error.
+//! Nothing here sends mail, authenticates, or connects twice.
+
+mod certificate;
+mod connect;
+mod dialogue;
+pub mod ehlo;
+pub mod greeting;
+mod reply;
+pub mod session;
+mod software;
+pub mod tls;
+
+pub use session::{Caller, Limits, converse, hold};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,91 @@
+//! What was typed.
+//! Comes in: the command line and a configuration file of the same names. Goes out: arguments, unjudged.
+//! Nothing here knows a default that has to be derived: that is `config`'s.
+
+pub mod file;
+pub mod lab;
+pub mod scan;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+/// A census of mail servers: who introduces itself properly, with the evidence.
+#[derive(Debug, Parser)]
+#[command(
+    name = "mxcensus",
+    version,
+    about,
+    long_about = "Takes a list of domains, addresses or networks and tells, for every mail server behind it, whether it is \
+                  properly configured: it introduces itself, by a proper FQDN, that exists in DNS, with the address it \
+                  speaks from, and is on no blocklist that counts. One row per (target, exchange, address).",
+    after_help = "Try it without a network:  mxcensus scan --lab\n\
+                  A first real scan:         mxcensus scan example.org --helo probe.your-domain.org\n\
+                  What a finding means:      mxcensus explain helo-nxdomain",
+    args_override_self = true,
+    max_term_width = 100
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Scan a list of mail servers and judge them: the main job
+    Scan(Box<scan::Scan>),
+    /// A loopback world to try all this on
+    Lab(lab::Lab),
+    /// What a finding means, its reference, how to mend it
+    Explain(Explain),
+    /// The columns of a row, printed from the code
+    Schema(Schema),
+    /// Completions for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// The manual page, in roff
+    Man,
+}
+
+/// `explain`.
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// The finding; all of them without one
+    pub finding: Option<String>,
+    /// Text for people, or JSON
+    #[arg(long, value_enum, default_value_t = ExplainFormat::Text, value_name = "FORMAT")]
+    pub format: ExplainFormat,
+}
+
+/// How `explain` prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExplainFormat {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// `schema`.
+#[derive(Debug, Args)]
+pub struct Schema {
+    /// A table for people, JSON, the Parquet file's Arrow schema, or the README's table
+    #[arg(long, value_enum, default_value_t = SchemaFormat::Text, value_name = "FORMAT")]
+    pub format: SchemaFormat,
+}
+
+/// How `schema` prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SchemaFormat {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+    /// The Parquet file's Arrow schema.
+    Arrow,
+    /// The README's table.
+    Markdown,
+}

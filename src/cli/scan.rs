@@ -1,0 +1,252 @@
+//! The options of `scan`, as typed.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+/// `scan`.
+#[derive(Debug, Args)]
+#[command(after_help = "Exit: 0 complete, 1 --fail-on reached, 2 usage, configuration or unreadable input, 3 cut short, \
+                        4 our own fault.\nAll rates are per second, and 0 is unlimited. Durations are such as 10s or 2m.")]
+pub struct Scan {
+    /// Domains, addresses, networks (CIDR)
+    #[arg(value_name = "TARGET", help_heading = "Input")]
+    pub targets: Vec<String>,
+    /// CSV, TSV or one target a line; `-` is stdin; .gz and .zst are read as such; may repeat
+    #[arg(short, long, value_name = "FILE", help_heading = "Input")]
+    pub input: Vec<PathBuf>,
+    /// The column that holds the target, by name or number [default: the first of target, domain, host, ip, address,
+    /// saddr in the header, else column 1]
+    #[arg(long, value_name = "NAME", help_heading = "Input")]
+    pub column: Option<String>,
+    /// The column that holds an introduction already seen: no SMTP session for that record [default: helo or ehlo in
+    /// the header]
+    #[arg(long, value_name = "NAME", help_heading = "Input")]
+    pub helo_column: Option<String>,
+    /// Domains, addresses, networks never to be contacted; may repeat
+    #[arg(long, value_name = "FILE", help_heading = "Input")]
+    pub exclude: Vec<PathBuf>,
+    /// This run's share of the list, the K-th of N
+    #[arg(long, value_name = "K/N", help_heading = "Input")]
+    pub shard: Option<String>,
+
+    /// .csv, .jsonl (each also .gz, .zst) or .parquet; `-` is stdout [default: CSV on stdout]
+    #[arg(short, long, value_name = "FILE", help_heading = "Output")]
+    pub output: Option<PathBuf>,
+    /// The format, where the file's name does not say
+    #[arg(long, value_enum, value_name = "FORMAT", help_heading = "Output")]
+    pub format: Option<Format>,
+    /// Do not neutralise cells that a spreadsheet would run
+    #[arg(long, help_heading = "Output")]
+    pub csv_raw: bool,
+    /// Bad records with line and reason [default: beside the output]
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub rejects: Option<PathBuf>,
+    /// Rows in input order instead of as they complete
+    #[arg(long, value_enum, value_name = "ORDER", help_heading = "Output")]
+    pub order: Option<Order>,
+    /// Exit 1 when a finding of at least this severity was found
+    #[arg(long, value_enum, value_name = "SEVERITY", default_value = "never", help_heading = "Output")]
+    pub fail_on: FailOn,
+    /// Progress on stderr
+    #[arg(long, value_enum, value_name = "HOW", default_value = "auto", help_heading = "Output")]
+    pub progress: Progress,
+    /// Nothing on stderr but errors
+    #[arg(short, long, help_heading = "Output")]
+    pub quiet: bool,
+    /// Say more on stderr
+    #[arg(short, long, help_heading = "Output", conflicts_with = "quiet")]
+    pub verbose: bool,
+
+    /// Upstream resolver, may repeat [default: the system's]
+    #[arg(long, value_name = "ADDR[:PORT]", help_heading = "Asking", value_parser = resolver)]
+    pub resolver: Vec<SocketAddr>,
+    /// SMTP port [default: 25]
+    #[arg(long, value_name = "N", help_heading = "Asking")]
+    pub port: Option<u16>,
+    /// The name we greet with [default: this machine's FQDN]
+    #[arg(long, value_name = "NAME", help_heading = "Asking")]
+    pub helo: Option<String>,
+    /// Ask these blocklists; may repeat
+    #[arg(long, value_name = "ZONE", help_heading = "Asking")]
+    pub dnsbl: Vec<String>,
+    /// Blocklists in TOML: replaces or adds entries of the catalogue; may repeat
+    #[arg(long, value_name = "FILE", help_heading = "Asking")]
+    pub dnsbl_file: Vec<PathBuf>,
+    /// Ask no blocklist
+    #[arg(long, help_heading = "Asking", conflicts_with_all = ["dnsbl", "dnsbl_file"])]
+    pub no_dnsbl: bool,
+    /// Treat this special-purpose network as public, `all` for all; may repeat
+    #[arg(long, value_name = "NETWORK", help_heading = "Asking")]
+    pub allow_special: Vec<String>,
+    /// Dial IPv4 only
+    #[arg(long, help_heading = "Asking", conflicts_with = "ipv6_only")]
+    pub ipv4_only: bool,
+    /// Dial IPv6 only
+    #[arg(long, help_heading = "Asking")]
+    pub ipv6_only: bool,
+    /// Negotiate TLS where offered and record the certificate [default]
+    #[arg(long, help_heading = "Asking", overrides_with = "no_starttls")]
+    pub starttls: bool,
+    /// Do not negotiate TLS
+    #[arg(long, help_heading = "Asking", overrides_with = "starttls")]
+    pub no_starttls: bool,
+    /// Which evidence to gather, of mx, ptr, smtp, dnsbl [default: all]; the rest is not-asked and its rules unknown
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_enum, help_heading = "Asking")]
+    pub probes: Vec<Probe>,
+    /// A set of deadlines and effects
+    #[arg(long, value_enum, value_name = "NAME", default_value = "census", help_heading = "Asking")]
+    pub profile: Profile,
+
+    /// Targets in flight [default: derived from descriptors and memory]
+    #[arg(long, value_name = "N", help_heading = "Limits")]
+    pub concurrency: Option<usize>,
+    /// DNS questions [default: 5000; in the lab unlimited]
+    #[arg(long, value_name = "RATE", help_heading = "Limits")]
+    pub dns_rate: Option<f64>,
+    /// New SMTP connections [default: 50; in the lab unlimited]
+    #[arg(long, value_name = "RATE", help_heading = "Limits")]
+    pub smtp_rate: Option<f64>,
+    /// Questions per blocklist [default: 5; in the lab unlimited]
+    #[arg(long, value_name = "RATE", help_heading = "Limits")]
+    pub dnsbl_rate: Option<f64>,
+    /// New connections per IPv4 /24 or IPv6 /48 [default: 1; in the lab unlimited]
+    #[arg(long, value_name = "RATE", help_heading = "Limits")]
+    pub per_network: Option<f64>,
+    /// New connections per registrable domain of the exchange [default: 2; in the lab unlimited]
+    #[arg(long, value_name = "RATE", help_heading = "Limits")]
+    pub per_provider: Option<f64>,
+    /// For the TCP connection [default: by profile, 10s]
+    #[arg(long, value_name = "DURATION", help_heading = "Limits", value_parser = duration)]
+    pub connect_timeout: Option<Duration>,
+    /// For the complete greeting [default: by profile, 45s]
+    #[arg(long, value_name = "DURATION", help_heading = "Limits", value_parser = duration)]
+    pub greeting_timeout: Option<Duration>,
+    /// For the whole session [default: by profile, 120s]
+    #[arg(long, value_name = "DURATION", help_heading = "Limits", value_parser = duration)]
+    pub session_timeout: Option<Duration>,
+    /// For the whole lookup, repetitions included [default: 15s]
+    #[arg(long, value_name = "DURATION", help_heading = "Limits", value_parser = duration)]
+    pub dns_timeout: Option<Duration>,
+    /// Memory for what was already asked, in MiB
+    #[arg(long, value_name = "MIB", default_value_t = 160, help_heading = "Limits")]
+    pub memory: u64,
+
+    /// Scan the embedded loopback world: it sets resolver, port, mapping and lists, and its own list is the input
+    #[arg(long, help_heading = "Run")]
+    pub lab: bool,
+    /// How many targets the lab's own list has
+    #[arg(long, value_name = "N", default_value_t = 2_000, help_heading = "Run", requires = "lab")]
+    pub lab_domains: u64,
+    /// How many addresses stand behind them [default: a fifth of the targets]
+    #[arg(long, value_name = "N", help_heading = "Run", requires = "lab")]
+    pub lab_servers: Option<u32>,
+    /// Makes order, labels and the lab's world reproducible
+    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Run")]
+    pub seed: u64,
+    /// TOML with the same names; the command line wins
+    #[arg(long, value_name = "FILE", help_heading = "Run")]
+    pub config: Option<PathBuf>,
+}
+
+/// `--format`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Comma-separated values.
+    Csv,
+    /// One JSON object a line.
+    Jsonl,
+    /// Apache Parquet.
+    Parquet,
+}
+
+/// `--order`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Order {
+    /// As the targets were read.
+    Input,
+}
+
+/// `--fail-on`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FailOn {
+    /// Errors.
+    Error,
+    /// Warnings and errors.
+    Warning,
+    /// Nothing.
+    Never,
+}
+
+/// `--progress`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Progress {
+    /// A bar on a terminal, lines elsewhere.
+    Auto,
+    /// A bar.
+    Bar,
+    /// A line every ten seconds.
+    Plain,
+    /// Nothing.
+    None,
+}
+
+/// `--probes`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Probe {
+    /// MX data and addresses.
+    Mx,
+    /// Reverse names.
+    Ptr,
+    /// The SMTP session.
+    Smtp,
+    /// The blocklists.
+    Dnsbl,
+}
+
+/// `--profile`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Profile {
+    /// Short deadlines: slowness is unknown.
+    Census,
+    /// The RFC's own deadlines: slowness can fail.
+    Patient,
+    /// Only what RFC 5321 itself demands has an effect.
+    Rfc5321,
+}
+
+fn resolver(text: &str) -> Result<SocketAddr, String> {
+    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+    text.parse::<SocketAddr>()
+        .or_else(|_| bare.parse::<IpAddr>().map(|address| SocketAddr::new(address, 53)))
+        .map_err(|_| "not an address; write 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:53".to_owned())
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || "not a duration; write 500ms, 10s or 2m".to_owned();
+    let parsed: jiff::SignedDuration = text.parse().map_err(|_| wrong())?;
+    Duration::try_from(parsed).ok().filter(|duration| !duration.is_zero()).ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_resolver_needs_no_port_and_may_be_ipv6() {
+        assert_eq!(resolver("127.0.0.1").unwrap().to_string(), "127.0.0.1:53");
+        assert_eq!(resolver("127.0.0.1:5300").unwrap().port(), 5300);
+        assert_eq!(resolver("::1").unwrap().to_string(), "[::1]:53");
+        assert_eq!(resolver("[::1]:5300").unwrap().port(), 5300);
+        assert!(resolver("dns.example").is_err());
+    }
+
+    #[test]
+    fn durations_read_as_people_write_them() {
+        assert_eq!(duration("10s").unwrap(), Duration::from_secs(10));
+        assert_eq!(duration("500ms").unwrap(), Duration::from_millis(500));
+        assert!(duration("0s").is_err() && duration("-1s").is_err() && duration("soon").is_err());
+    }
+}

@@ -1,0 +1,53 @@
+//! What can go wrong on our side, one variant per stage, and the exit code it comes to.
+//! Comes in: a stage's error. Goes out: a chain of messages for a person, and a number for a script.
+//! A remote's misbehaviour never gets here: it is evidence.
+
+use crate::{cli, config, input, lab, output, plan, scan};
+
+/// Any error of ours.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The configuration file.
+    #[error("cannot use the configuration file")]
+    File(#[from] cli::file::Error),
+    /// What the options mean together.
+    #[error("cannot scan with these options")]
+    Config(#[from] config::Error),
+    /// Reading targets.
+    #[error("cannot read the targets")]
+    Input(#[from] input::Error),
+    /// Exclusions, shards.
+    #[error("cannot plan the run")]
+    Plan(#[from] plan::Error),
+    /// Writing rows.
+    #[error("cannot write")]
+    Output(#[from] output::Error),
+    /// The loopback world.
+    #[error("cannot start the lab")]
+    Lab(#[from] lab::Error),
+    /// The run itself.
+    #[error("the run has failed")]
+    Scan(#[from] scan::Error),
+    /// Standard output.
+    #[error("cannot print")]
+    Print(#[source] std::io::Error),
+    /// A finding nobody knows.
+    #[error("there is no finding {0:?}; `mxcensus explain` lists them all")]
+    NoFinding(String),
+}
+
+impl Error {
+    /// The exit code: 2 for what the user can mend in the command, 4 for what went wrong in us or under us.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::File(_) | Self::Config(_) | Self::Input(_) | Self::Plan(_) | Self::NoFinding(_) => 2,
+            Self::Output(_) | Self::Lab(_) | Self::Print(_) => 4,
+            Self::Scan(error) => error.exit_code(),
+        }
+    }
+
+    /// Whether the reader of our standard output has gone, which ends a run well.
+    pub const fn is_broken_pipe(&self) -> bool {
+        matches!(self, Self::Output(output::Error::BrokenPipe) | Self::Scan(scan::Error::Output(output::Error::BrokenPipe)))
+    }
+}

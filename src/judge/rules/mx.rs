@@ -1,0 +1,338 @@
+//! MX: the domain's mail exchanger data is sane (RFC 5321 §5.1).
+//! Comes in: all evidence of a domain. Goes out: mx-* findings, each of the domain or of one exchange.
+//! The verdict is the domain's, the same in all its rows; a finding about an exchange stands in that exchange's rows.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use super::super::findings::{Findings, Found};
+use super::super::policy::Policy;
+use crate::model::address::Special;
+use crate::model::dns::{Addresses, Answer, Mx};
+use crate::model::evidence::{DnsOutcome, Evidence, Exchange, Host, Route, is_address_text};
+use crate::model::finding::Code;
+use crate::model::name::Name;
+use crate::model::observed::{Denial, Observed};
+use crate::model::words::{Cause, ConnectStatus, IntroductionClass, MxStatus, Rule, TargetKind};
+
+/// More exchanges or addresses than any sender tries.
+const MANY_EXCHANGES: usize = 10;
+const MANY_ADDRESSES: usize = 20;
+
+/// Something about a domain's MX data, and the exchange it is about.
+#[derive(Debug)]
+pub(in super::super) struct Placed {
+    /// The route; None when it is about the domain.
+    route: Option<usize>,
+    what: What,
+}
+
+#[derive(Debug)]
+enum What {
+    Found(Found),
+    Missing(Cause),
+}
+
+/// The part of a domain's findings that belongs into one row, and the verdict of all.
+pub(in super::super) fn judge(evidence: &Evidence, domain: &[Placed], route: Option<usize>, out: &mut Findings) {
+    if evidence.target.kind() != TargetKind::Domain {
+        return out.na(Rule::Mx);
+    }
+    for placed in domain {
+        match &placed.what {
+            What::Missing(cause) => out.missing(Rule::Mx, *cause),
+            What::Found(found) if placed.route.is_none() || placed.route == route => out.add(found.clone()),
+            What::Found(found) => out.affect(found),
+        }
+    }
+}
+
+/// Everything about a domain's MX data; empty for other targets.
+pub(in super::super) fn findings(evidence: &Evidence, policy: &Policy) -> Vec<Placed> {
+    if evidence.target.kind() != TargetKind::Domain {
+        return Vec::new();
+    }
+    let mut domain = Domain { evidence, policy, placed: Vec::new() };
+    domain.judge();
+    domain.placed
+}
+
+struct Domain<'a> {
+    evidence: &'a Evidence,
+    policy: &'a Policy,
+    placed: Vec<Placed>,
+}
+
+impl<'a> Domain<'a> {
+    fn add(&mut self, route: Option<usize>, found: Found) {
+        self.placed.push(Placed { route, what: What::Found(found) });
+    }
+
+    fn missing(&mut self, cause: Cause) {
+        self.placed.push(Placed { route: None, what: What::Missing(cause) });
+    }
+
+    fn exchanges(&self) -> impl Iterator<Item = &'a Exchange> + use<'a> {
+        let evidence = self.evidence;
+        evidence.routes.iter().filter_map(|route| route.exchange.as_deref())
+    }
+
+    fn judge(&mut self) {
+        let evidence = self.evidence;
+        match &evidence.mx {
+            None => self.missing(Cause::NotAsked),
+            Some(Observed::NotAsked(Cause::Excluded)) => {}
+            Some(Observed::NotAsked(cause)) => self.missing(*cause),
+            Some(Observed::Failed(failure)) => {
+                self.add(None, Found::of(Code::MxDnsFailure).because(failure.cause).detail(failure.cause.as_str()));
+            }
+            Some(Observed::Absent(absence)) => {
+                if let Some(target) = absence.aliases.last() {
+                    self.add(None, Found::of(Code::MxDomainIsCname).detail(target.as_str()));
+                }
+                match absence.how {
+                    Denial::Nxdomain => self.add(None, Found::of(Code::MxNxdomain)),
+                    // Senders' resolvers answer a loop with a failure.
+                    Denial::AliasLoop => {
+                        let found = Found::of(Code::MxDnsFailure).because(Cause::Malformed);
+                        self.add(None, found.detail("the domain is an alias that loops"));
+                    }
+                    Denial::Nodata => self.implicit(),
+                }
+            }
+            Some(Observed::Seen(records)) => {
+                if let Some(target) = records.aliases.last() {
+                    self.add(None, Found::of(Code::MxDomainIsCname).detail(target.as_str()));
+                }
+                if records.values.is_empty() { self.implicit() } else { self.explicit(&records.values) }
+            }
+        }
+    }
+
+    /// No MX record: the domain is its own exchange if it has an address.
+    fn implicit(&mut self) {
+        match self.evidence.mx_status() {
+            MxStatus::Implicit => {
+                self.add(None, Found::of(Code::MxImplicit));
+                for (at, route) in self.evidence.routes.iter().enumerate() {
+                    if let Some(exchange) = &route.exchange {
+                        self.addresses(at, exchange);
+                    }
+                }
+                self.reachability();
+                self.families();
+            }
+            MxStatus::None => self.add(None, Found::of(Code::MxNone)),
+            _ => {
+                let unknown = self.exchanges().find_map(|exchange| unknown(&exchange.addresses));
+                let (cause, asked) = unknown.unwrap_or((Cause::NotAsked, false));
+                if asked {
+                    self.add(None, Found::of(Code::MxDnsFailure).because(cause).detail(cause.as_str()));
+                } else if cause != Cause::Excluded {
+                    self.missing(cause);
+                }
+            }
+        }
+    }
+
+    fn explicit(&mut self, records: &[Mx]) {
+        let roots: Vec<&Mx> = records.iter().filter(|mx| mx.exchange.is_root()).collect();
+        if let [root, ..] = roots.as_slice() {
+            let code = if records.len() == 1 { Code::MxNull } else { Code::MxNullPlusOthers };
+            self.add(None, Found::of(code));
+            if root.preference != 0 {
+                self.add(None, Found::of(Code::MxNullNonzero).detail(format!("MX {} .", root.preference)));
+            }
+        }
+        let names: BTreeSet<&Name> = records.iter().map(|mx| &mx.exchange).filter(|name| !name.is_root()).collect();
+        if names.len() + roots.len() < records.len() {
+            self.add(None, Found::of(Code::MxDuplicate));
+        }
+        let addresses: BTreeSet<IpAddr> = self.exchanges().flat_map(|exchange| exchange.addresses.all()).collect();
+        if names.len() > MANY_EXCHANGES || addresses.len() > MANY_ADDRESSES || self.evidence.capped {
+            let detail = format!("{} exchanges, {} addresses looked at", names.len(), addresses.len());
+            self.add(None, Found::of(Code::MxTooMany).detail(detail));
+        }
+        let resolved = self.exchanges().all(|exchange| unknown(&exchange.addresses).is_none());
+        let served = self.exchanges().filter(|exchange| exchange.addresses.all().next().is_some());
+        let served: BTreeSet<&Name> = served.map(|exchange| &exchange.name).collect();
+        if served.len() > 1 && addresses.len() == 1 && resolved {
+            self.add(None, Found::of(Code::MxSingleIp));
+        }
+        for (at, route) in self.evidence.routes.iter().enumerate() {
+            if let Some(exchange) = route.exchange.as_ref().filter(|exchange| !exchange.name.is_root()) {
+                self.exchange(at, exchange);
+            }
+        }
+        self.reachability();
+        self.families();
+    }
+
+    /// One exchange that an MX record names.
+    fn exchange(&mut self, at: usize, exchange: &Exchange) {
+        let name = exchange.name.as_str();
+        if is_address_text(&exchange.name) {
+            return self.add(Some(at), Found::of(Code::MxIsIpLiteral).detail(name));
+        }
+        let (class, flags) = self.policy.naming.classify(name.as_bytes());
+        match class {
+            // Neither makes a name unfit to be looked up and connected to.
+            IntroductionClass::Fqdn | IntroductionClass::ReservedLdh => {}
+            IntroductionClass::PublicSuffix if flags.private_suffix => {}
+            IntroductionClass::Localhost => self.add(Some(at), Found::of(Code::MxLoopbackAddress).detail(name)),
+            class => self.add(Some(at), Found::of(Code::MxBadName).detail(format!("{name}: {class}"))),
+        }
+        if let Some(target) = alias(&exchange.addresses) {
+            self.add(Some(at), Found::of(Code::MxIsCname).detail(format!("{name} -> {target}")));
+        }
+        let is = |denial| {
+            let wanted = DnsOutcome::Denied(denial);
+            DnsOutcome::of(&exchange.addresses.v4) == wanted || DnsOutcome::of(&exchange.addresses.v6) == wanted
+        };
+        if exchange.addresses.all().next().is_some() {
+            self.addresses(at, exchange);
+        } else if is(Denial::Nxdomain) {
+            self.add(Some(at), Found::of(Code::MxTargetNxdomain).detail(name));
+            if exchange.organisation.absent().is_some_and(|absence| absence.how == Denial::Nxdomain) {
+                self.add(Some(at), Found::of(Code::MxDangling).detail(name));
+            }
+        } else if let Some((cause, asked)) = unknown(&exchange.addresses) {
+            if asked {
+                let found = Found::of(Code::MxTargetDnsFailure).because(cause);
+                self.add(Some(at), found.detail(format!("{name}: {cause}")));
+            } else if cause != Cause::Excluded {
+                self.missing(cause);
+            }
+        } else {
+            self.add(Some(at), Found::of(Code::MxTargetNodata).detail(name));
+        }
+    }
+
+    /// What the addresses of one exchange are good for.
+    fn addresses(&mut self, at: usize, exchange: &Exchange) {
+        let kinds: Vec<Option<Special>> =
+            exchange.addresses.all().map(|address| self.policy.allowed.special(address)).collect();
+        let shown: Vec<String> = exchange.addresses.all().take(4).map(|address| address.to_string()).collect();
+        let found = |code| Found::of(code).detail(format!("{}: {}", exchange.name, shown.join(" ")));
+        let special = kinds.iter().flatten().count();
+        if kinds.iter().flatten().any(|kind| matches!(kind, Special::Loopback | Special::Unspecified)) {
+            self.add(Some(at), found(Code::MxLoopbackAddress));
+        } else if special == 0 {
+            return;
+        } else if kinds.iter().all(|kind| kind.is_some_and(Special::is_private)) {
+            self.add(Some(at), found(Code::MxPrivateAddress));
+        } else if special == kinds.len() {
+            self.add(Some(at), found(Code::MxSpecialAddress));
+        }
+        if special < kinds.len() {
+            self.add(Some(at), found(Code::MxMixedSpecial));
+        }
+    }
+
+    /// Which exchanges accept connections.
+    fn reachability(&mut self) {
+        let routes = &self.evidence.routes;
+        let all = Reach::of(routes.iter());
+        if all.is_dead() {
+            let cause = all.cause.unwrap_or(Cause::ConnectTimeout);
+            return self.add(None, Found::of(Code::MxAllUnreachable).because(cause).detail(cause.as_str()));
+        }
+        if !all.open {
+            return;
+        }
+        let first = routes.iter().filter_map(|route| route.preference).min();
+        if Reach::of(routes.iter().filter(|route| route.preference == first)).is_dead() {
+            self.add(None, Found::of(Code::MxPrimaryUnreachable));
+        }
+        for (at, route) in routes.iter().enumerate() {
+            if route.preference > first && Reach::of(std::iter::once(route)).is_dead() {
+                let name = route.exchange.as_ref().map_or("", |exchange| exchange.name.as_str());
+                self.add(Some(at), Found::of(Code::MxBackupUnreachable).detail(name));
+            }
+        }
+    }
+
+    /// Which address families the exchanges have, where all answers are facts.
+    fn families(&mut self) {
+        let known = |v4: bool| {
+            let answers =
+                self.exchanges().filter(|exchange| !exchange.name.is_root() && !is_address_text(&exchange.name));
+            answers
+                .map(move |exchange| if v4 { family(&exchange.addresses.v4) } else { family(&exchange.addresses.v6) })
+        };
+        let none = |v4| known(v4).all(|family| family == Some(false));
+        let some = |v4| known(v4).any(|family| family == Some(true));
+        let (only_v6, only_v4) = (none(true) && some(false), none(false) && some(true));
+        if only_v6 {
+            self.add(None, Found::of(Code::MxIpv6Only));
+        }
+        if only_v4 {
+            self.add(None, Found::of(Code::MxNoIpv6));
+        }
+    }
+}
+
+/// Whether there are addresses of a family; None when it is not known.
+fn family<T>(answer: &Answer<T>) -> Option<bool> {
+    answer.unknown().is_none().then(|| DnsOutcome::of(answer) == DnsOutcome::Ok)
+}
+
+/// Why an address question of an exchange without any address has no answer, and whether it was asked.
+fn unknown(addresses: &Addresses) -> Option<(Cause, bool)> {
+    fn of<T>(answer: &Answer<T>) -> Option<(Cause, bool)> {
+        answer.unknown().map(|cause| (cause, matches!(answer, Observed::Failed(_))))
+    }
+    let both = [of(&addresses.v4), of(&addresses.v6)];
+    both.into_iter().flatten().max_by_key(|(_, asked)| *asked)
+}
+
+/// The last alias on the way to an exchange's addresses, or to their denial.
+fn alias(addresses: &Addresses) -> Option<&Name> {
+    fn of<T>(answer: &Answer<T>) -> Option<&Name> {
+        match answer {
+            Observed::Seen(records) => records.aliases.last(),
+            Observed::Absent(absence) => absence.aliases.last(),
+            Observed::Failed(_) | Observed::NotAsked(_) => None,
+        }
+    }
+    of(&addresses.v4).or_else(|| of(&addresses.v6))
+}
+
+/// Whether the servers behind some routes accept connections.
+#[derive(Default)]
+struct Reach {
+    open: bool,
+    /// Some server was not tried, or not to its end.
+    unsure: bool,
+    /// What became of the first dead one.
+    cause: Option<Cause>,
+}
+
+impl Reach {
+    fn of<'r>(routes: impl Iterator<Item = &'r Route>) -> Self {
+        let mut reach = Self::default();
+        for host in routes.flat_map(|route| &route.hosts).filter(|host| host.special.is_none()) {
+            reach.host(host);
+        }
+        reach
+    }
+
+    fn host(&mut self, host: &Host) {
+        let dead = match host.session.connect {
+            // A reset comes from somebody who had accepted.
+            ConnectStatus::Open | ConnectStatus::Reset => return self.open = true,
+            ConnectStatus::Timeout => Cause::ConnectTimeout,
+            ConnectStatus::Refused => Cause::ConnectRefused,
+            ConnectStatus::Unreachable => Cause::ConnectUnreachable,
+            ConnectStatus::Special => return,
+            ConnectStatus::Excluded | ConnectStatus::SelfFault | ConnectStatus::NotAsked => {
+                return self.unsure = true;
+            }
+        };
+        self.cause.get_or_insert(dead);
+    }
+
+    const fn is_dead(&self) -> bool {
+        self.cause.is_some() && !self.open && !self.unsure
+    }
+}

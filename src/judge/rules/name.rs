@@ -1,0 +1,96 @@
+//! R2: the introduction is a proper fully qualified domain name.
+//! Comes in: the introduction and its class. Goes out: one helo-* finding for its class, and what stands beside it.
+//! No DNS: whether the name exists is `forward`'s question.
+
+use super::super::case::{Case, literal};
+use super::super::findings::{Findings, Found};
+use crate::model::finding::Code;
+use crate::model::introduction::{Flags, Introduction};
+use crate::model::organisation::organisation;
+use crate::model::words::{Basis, IntroductionClass as C};
+
+/// Domains of big providers: a client that uses one as its name while its PTR says otherwise is forging it.
+const BRANDS: &[&str] = &[
+    "aol.com",
+    "facebook.com",
+    "gmail.com",
+    "gmx.de",
+    "gmx.net",
+    "google.com",
+    "googlemail.com",
+    "hotmail.com",
+    "icloud.com",
+    "live.com",
+    "mail.ru",
+    "msn.com",
+    "outlook.com",
+    "qq.com",
+    "web.de",
+    "yahoo.co.jp",
+    "yahoo.com",
+    "yandex.ru",
+];
+
+pub(in super::super) fn judge(case: &Case<'_>, out: &mut Findings) {
+    let Some(introduction) = &case.host.introduction else { return };
+    let (_, flags) = case.policy.naming.classify(introduction.text.as_bytes());
+    let said = |code| Found::of(code).detail(&*introduction.text);
+    if let Some(found) = class(case, introduction, flags) {
+        out.add(found.detail(&*introduction.text));
+    }
+    if flags.apex && introduction.class == C::Fqdn {
+        out.add(said(Code::HeloApexDomain));
+    }
+    if case.host.basis == Basis::Observed && is_foreign_brand(case, introduction) {
+        out.add(said(Code::HeloForeignBrand));
+    }
+}
+
+fn class(case: &Case<'_>, introduction: &Introduction, flags: Flags) -> Option<Found> {
+    Some(Found::of(match introduction.class {
+        C::Empty | C::Fqdn => return None,
+        // A blanked greeting is no introduction; a client that says such a thing has said it.
+        C::Masked if introduction.text.contains('*') => Code::HeloIllegalChar,
+        C::Masked | C::SingleLabel => Code::HeloNotFqdn,
+        // Whether a special-purpose address counts as public is the run's decision.
+        C::LiteralV4 | C::LiteralV6 | C::LiteralSpecial => match literal(&introduction.text) {
+            Some(address) if !case.is_special(address) => Code::HeloIsAddressLiteral,
+            _ => Code::HeloLiteralSpecial,
+        },
+        C::LiteralMalformed => Code::HeloLiteralMalformed,
+        C::PublicSuffix if flags.private_suffix => return Some(Found::of(Code::HeloPublicSuffix).form(1)),
+        C::PublicSuffix => Code::HeloPublicSuffix,
+        C::IllegalOctet => Code::HeloIllegalOctet,
+        C::IllegalChar => Code::HeloIllegalChar,
+        C::Url => Code::HeloIsUrl,
+        C::EmailAddress => Code::HeloIsEmailAddress,
+        C::BareIp => Code::HeloBareIp,
+        C::HostPort => Code::HeloHasPort,
+        C::ULabel => Code::HeloULabel,
+        C::NameTooLong => Code::HeloNameTooLong,
+        C::EmptyLabel => Code::HeloEmptyLabel,
+        C::LabelTooLong => Code::HeloLabelTooLong,
+        C::Underscore => Code::HeloUnderscore,
+        C::HyphenEdge => Code::HeloHyphenEdge,
+        C::Localhost => Code::HeloLocalhost,
+        C::NumericTld => Code::HeloNumericTld,
+        C::ReservedLdh => Code::HeloReservedLdh,
+        C::BadALabel => Code::HeloBadALabel,
+        C::ReverseZone => Code::HeloReverseZone,
+        C::SpecialUse => Code::HeloSpecialUse,
+        C::ExampleDomain => Code::HeloExampleDomain,
+        C::Placeholder => Code::HeloPlaceholder,
+        C::PrivateTld => Code::HeloPrivateTld,
+        C::UnknownTld => Code::HeloUnknownTld,
+        C::TrailingDot => Code::HeloTrailingDot,
+    }))
+}
+
+/// The name belongs to a big provider, and every PTR name of the client to somebody else.
+fn is_foreign_brand(case: &Case<'_>, introduction: &Introduction) -> bool {
+    let Some(brand) = introduction.name().as_ref().and_then(organisation) else { return false };
+    let ptr = case.host.ptr.seen().map_or(&[][..], |records| &records.values);
+    BRANDS.contains(&brand.as_str())
+        && !ptr.is_empty()
+        && ptr.iter().all(|name| organisation(name).is_none_or(|other| other != brand))
+}

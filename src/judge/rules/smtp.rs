@@ -1,0 +1,79 @@
+//! SMTP and TLS beside the five rules: they never change a verdict.
+//! Comes in: the session behind the greeting. Goes out: smtp-* and tls-* findings.
+
+use super::super::case::{Case, is_positive};
+use super::super::findings::{Findings, Found};
+use crate::model::finding::Code;
+use crate::model::smtp::Certificate;
+use crate::model::words::{Basis, CertTrust, TlsStatus};
+
+pub(in super::super) fn judge(case: &Case<'_>, out: &mut Findings) {
+    if case.host.basis == Basis::Observed {
+        return;
+    }
+    let session = &case.host.session;
+    let offered = session.extensions.iter().any(|keyword| keyword.eq_ignore_ascii_case("STARTTLS"));
+    let answered = session.ehlo.as_ref().is_some_and(is_positive);
+    let cleartext = session.auth.iter().find(|mechanism| matches!(&*mechanism.to_ascii_uppercase(), "PLAIN" | "LOGIN"));
+    if session.masked_starttls {
+        out.add(Found::of(Code::SmtpStarttlsMasked));
+    } else if answered && !offered {
+        out.add(Found::of(Code::SmtpNoStarttls));
+    }
+    if session.tls.status == TlsStatus::HandshakeFailed {
+        out.add(Found::of(Code::SmtpStarttlsFailed).detail(session.tls.detail.as_deref().unwrap_or("")));
+    }
+    if let Some(mechanism) = cleartext {
+        out.add(Found::of(Code::SmtpAuthCleartext).detail(&**mechanism));
+    }
+    if session.bad_keyword {
+        out.add(Found::of(Code::SmtpEhloBadKeyword));
+    }
+    if session.desynchronised {
+        out.add(Found::of(Code::SmtpDesync));
+    }
+    if session.quit_sent && session.quit_code != Some(221) {
+        let code = session.quit_code.map_or_else(String::new, |code| code.to_string());
+        out.add(Found::of(Code::SmtpQuitNo221).detail(code));
+    }
+    if let Some(certificate) = &session.tls.certificate {
+        self::certificate(case, certificate, out);
+    }
+}
+
+fn certificate(case: &Case<'_>, certificate: &Certificate, out: &mut Findings) {
+    if certificate.not_after < case.host.scanned_at.div_euclid(1000) {
+        out.add(Found::of(Code::TlsCertExpired));
+    }
+    if matches!(certificate.chain, CertTrust::SelfSigned | CertTrust::UnknownIssuer | CertTrust::Invalid) {
+        out.add(Found::of(Code::TlsCertUntrusted).detail(certificate.chain.as_str()));
+    }
+    let Some(exchange) = case.exchange else { return };
+    if !certificate.names.iter().any(|name| matches(name, exchange.name.as_str())) {
+        out.add(Found::of(Code::TlsCertName).detail(certificate.names.join(" ")));
+    }
+}
+
+/// Whether a certificate's name covers the host: a wildcard stands for exactly one whole first label (RFC 6125 §6.4.3).
+fn matches(pattern: &str, host: &str) -> bool {
+    let bare = |text: &str| text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
+    let (pattern, host) = (bare(pattern), bare(host));
+    match pattern.strip_prefix("*.") {
+        None => pattern == host,
+        Some(rest) => host.split_once('.').is_some_and(|(first, parent)| !first.is_empty() && parent == rest),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wildcard_covers_one_label_and_no_more() {
+        assert!(matches("Mail.Example.org", "mail.example.org"));
+        assert!(matches("*.example.org", "mail.example.org"));
+        assert!(!matches("*.example.org", "a.mail.example.org"));
+        assert!(!matches("*.example.org", "example.org"));
+        assert!(!matches("m*.example.org", "mail.example.org"));
+    }
+}

@@ -1,0 +1,361 @@
+//! The one column table: every column's name, type, meaning, and where its value comes from.
+//! Comes in: a judged row. Goes out: its cells, in the order of the table.
+//! Every sink, the printed schema and the README's table read this; nothing else knows a column.
+//! A column may be added at the end of its group; it is never renamed, retyped or given another meaning.
+
+use std::borrow::Cow;
+
+use crate::model::assessment::Row;
+use crate::model::evidence::{Exchange, Host};
+use crate::model::name::Name;
+use crate::model::observed::Observed;
+use crate::model::smtp::{Certificate, Reply, Session, Tls};
+use crate::model::target::Subject;
+use crate::model::words::{
+    Basis, CertTrust, ConnectStatus, ExchangeStatus, IntroducedBy, IntroductionClass, IntroductionStatus, MxStatus,
+    Overall, PtrClass, PtrStatus, Rule, SmtpStatus, TargetKind, TlsStatus, Verdict,
+};
+
+/// The version of the column table; it grows when a column changes its meaning.
+pub const SCHEMA_VERSION: u16 = 1;
+
+/// The most octets of greeting text a row shows.
+const GREETING_CAP: usize = 512;
+
+/// A column's type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A number below 2^8.
+    U8,
+    /// A number below 2^16.
+    U16,
+    /// A number below 2^32.
+    U32,
+    /// A number below 2^64.
+    U64,
+    /// Any text.
+    Text,
+    /// One word of a closed set.
+    Word(&'static [&'static str]),
+    /// A rule's outcome: one of `Verdict::WORDS`.
+    Verdict,
+    /// Texts.
+    List,
+    /// Milliseconds since 1970, UTC.
+    Timestamp,
+}
+
+impl Kind {
+    /// The type as the schema names it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::U8 => "u8",
+            Self::U16 => "u16",
+            Self::U32 => "u32",
+            Self::U64 => "u64",
+            Self::Text => "str",
+            Self::Word(_) => "word",
+            Self::Verdict => "verdict",
+            Self::List => "list",
+            Self::Timestamp => "timestamp",
+        }
+    }
+
+    /// The closed set a cell's word comes from; None for other types.
+    pub const fn words(self) -> Option<&'static [&'static str]> {
+        match self {
+            Self::Word(words) => Some(words),
+            Self::Verdict => Some(Verdict::WORDS),
+            _ => None,
+        }
+    }
+}
+
+/// One column.
+#[derive(Debug, Clone, Copy)]
+pub struct Column {
+    /// Its name, the same in every format.
+    pub name: &'static str,
+    /// Its type.
+    pub kind: Kind,
+    /// What it means, for a person.
+    pub doc: &'static str,
+    /// Its value in a row.
+    pub cell: for<'a> fn(Row<'a>) -> Cell<'a>,
+}
+
+/// One value of one row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cell<'a> {
+    /// Not known, or there is nothing to know.
+    Null,
+    /// A number, of whichever width the column has.
+    Number(u64),
+    /// A text as it was given or seen.
+    Text(Cow<'a, str>),
+    /// A word of the column's set.
+    Word(&'static str),
+    /// Texts; empty means that there is known to be none.
+    List(Vec<Cow<'a, str>>),
+    /// Milliseconds since 1970.
+    Time(i64),
+}
+
+const fn column(name: &'static str, kind: Kind, doc: &'static str, cell: for<'a> fn(Row<'a>) -> Cell<'a>) -> Column {
+    Column { name, kind, doc, cell }
+}
+
+/// All columns, in the order they are written.
+#[rustfmt::skip]
+pub static COLUMNS: &[Column] = &[
+    column("schema_version", Kind::U16, "version of this table",
+        |_| Cell::Number(u64::from(SCHEMA_VERSION))),
+    column("line", Kind::U64, "record number in the input, from 1, the header not counted; null for a command-line target",
+        |row| maybe(row.evidence.target.line)),
+    column("target", Kind::Text, "the target as given; for an address out of a network, the network",
+        |row| text(&row.evidence.target.text)),
+    column("target_kind", Kind::Word(TargetKind::WORDS), "what kind of target the row is about",
+        |row| Cell::Word(row.evidence.target.kind().as_str())),
+    column("domain", Kind::Text, "the domain in lower case and A-labels; null for other targets", domain),
+    column("mx_status", Kind::Word(MxStatus::WORDS), "what the domain's MX question came to",
+        |row| Cell::Word(row.evidence.mx_status().as_str())),
+    column("mx_preference", Kind::U16, "preference of the MX record; 0 for an implicit MX",
+        |row| maybe(row.route().and_then(|route| route.preference))),
+    column("exchange", Kind::Text, "host name of the MX record; `.` for a null MX",
+        |row| row.exchange().map_or(Cell::Null, |exchange| name(&exchange.name))),
+    column("exchange_status", Kind::Word(ExchangeStatus::WORDS), "what the addresses of the exchange came to",
+        |row| Cell::Word(row.exchange().map_or(ExchangeStatus::Na, Exchange::status).as_str())),
+    column("address", Kind::Text, "IPv4 or IPv6 address of the server in canonical text", address),
+    column("port", Kind::U16, "the port to dial; null for an introduction that somebody else recorded",
+        |row| host(row, |host| match host.basis {
+            Basis::Announced => Cell::Number(u64::from(host.session.port)),
+            Basis::Observed => Cell::Null,
+        })),
+    column("ptr_status", Kind::Word(PtrStatus::WORDS), "what the PTR question of the address came to",
+        |row| Cell::Word(row.host().map_or(PtrStatus::Na, Host::ptr_status).as_str())),
+    column("ptr_names", Kind::List, "the PTR names; null when the question got no answer",
+        |row| ptr(row, |host| host.ptr.seen().map_or_else(Vec::new, |records| records.values.iter().map(shown).collect()))),
+    column("ptr_confirmed", Kind::List, "those PTR names whose own addresses include the address",
+        |row| ptr(row, |host| host.confirmed().map(shown).collect())),
+    column("ptr_class", Kind::Word(PtrClass::WORDS), "what the PTR name says about the address",
+        |row| word(row.assessment.ptr_class.map(PtrClass::as_str))),
+    column("connect_status", Kind::Word(ConnectStatus::WORDS), "what the TCP connection came to",
+        |row| session(row, |session| Cell::Word(session.connect.as_str()))),
+    column("connect_ms", Kind::U32, "milliseconds to the established connection",
+        |row| session(row, |session| maybe(session.connect_ms))),
+    column("smtp_status", Kind::Word(SmtpStatus::WORDS), "how far the SMTP session got",
+        |row| session(row, |session| Cell::Word(session.status.as_str()))),
+    column("greeting_code", Kind::U16, "reply code of the greeting",
+        |row| session(row, |session| code(session.greeting.as_ref()))),
+    column("greeting", Kind::Text, "text of the greeting, its lines joined by a space, at most 512 octets, control bytes escaped",
+        |row| session(row, |session| session.greeting.as_ref().map_or(Cell::Null, greeting))),
+    column("greeting_name", Kind::Text, "the host word of the greeting",
+        |row| session(row, |session| maybe_text(session.greeted.name.as_deref()))),
+    column("greeting_ms", Kind::U32, "milliseconds from the connection to the end of the greeting, or of what there was of it",
+        |row| session(row, |session| maybe(session.greeting.as_ref().map(|reply| reply.complete_ms)))),
+    column("ehlo_code", Kind::U16, "reply code of EHLO",
+        |row| session(row, |session| code(session.ehlo.as_ref()))),
+    column("ehlo_name", Kind::Text, "the host word of the EHLO reply, else of the HELO reply",
+        |row| session(row, |session| maybe_text(session.ehlo_name.as_deref()))),
+    column("extensions", Kind::List, "EHLO keywords before TLS; null when there was no EHLO reply",
+        |row| session(row, |session| match session.ehlo {
+            Some(_) => texts(&session.extensions),
+            None => Cell::Null,
+        })),
+    column("software", Kind::Text, "a guess from the greeting, for statistics only",
+        |row| session(row, |session| maybe_text(session.greeted.software.as_deref()))),
+    column("tls_status", Kind::Word(TlsStatus::WORDS), "what STARTTLS came to",
+        |row| tls(row, |tls| Cell::Word(tls.status.as_str()))),
+    column("tls_version", Kind::Text, "`TLSv1.2` or `TLSv1.3`",
+        |row| tls(row, |tls| maybe_text(tls.version.as_deref()))),
+    column("tls_cert_names", Kind::List, "subject alternative names of the certificate",
+        |row| certificate(row, |certificate| texts(&certificate.names))),
+    column("tls_cert_trust", Kind::Word(CertTrust::WORDS), "whether the certificate would be trusted for the exchange; never a reason to stop", trust),
+    column("tls_cert_not_after", Kind::Timestamp, "when the certificate ends",
+        |row| certificate(row, |certificate| certificate.not_after.checked_mul(1_000).map_or(Cell::Null, Cell::Time))),
+    column("introduction", Kind::Text, "the name that is judged: the greeting's, else the EHLO reply's, or the one that was recorded",
+        |row| host(row, |host| maybe_text(host.introduction.as_ref().map(|introduction| &*introduction.text)))),
+    column("introduced_by", Kind::Word(IntroducedBy::WORDS), "where the introduction comes from",
+        |row| host(row, |host| Cell::Word(host.introduction.as_ref().map_or(IntroducedBy::None, |introduction| introduction.by).as_str()))),
+    column("basis", Kind::Word(Basis::WORDS), "whose words are judged: a server's own, or a client's that somebody recorded",
+        |row| host(row, |host| Cell::Word(host.basis.as_str()))),
+    column("introduction_class", Kind::Word(IntroductionClass::WORDS), "`fqdn`, or why the introduction is none",
+        |row| host(row, |host| word(host.introduction.as_ref().map(|introduction| introduction.class.as_str())))),
+    column("introduction_status", Kind::Word(IntroductionStatus::WORDS), "what the addresses of the introduced name came to",
+        |row| Cell::Word(row.host().map_or(IntroductionStatus::Na, Host::introduction_status).as_str())),
+    column("introduction_addresses", Kind::List, "addresses of the introduced name; null when none is known and not all was answered", introduction_addresses),
+    column("dnsbl_listed", Kind::List, "`zone=code` of each listing; null when no list was asked",
+        |row| listed(row, &row.assessment.listed)),
+    column("dnsbl_counted", Kind::List, "the zones among them that decide rule 5",
+        |row| listed(row, &row.assessment.counted)),
+    column("dnsbl_unknown", Kind::List, "`zone=why` of each list that gave no usable answer",
+        |row| listed(row, &row.assessment.lists_unknown)),
+    column("introduces", Kind::Verdict, "rule 1: the server introduces itself", |row| verdict(row, Rule::Introduces)),
+    column("fqdn", Kind::Verdict, "rule 2: the introduction is a fully qualified domain name", |row| verdict(row, Rule::Fqdn)),
+    column("exists", Kind::Verdict, "rule 3: that name exists in DNS", |row| verdict(row, Rule::Exists)),
+    column("matches", Kind::Verdict, "rule 4: its address is the server's address", |row| verdict(row, Rule::Matches)),
+    column("unlisted", Kind::Verdict, "rule 5: the address is on no blocklist that counts", |row| verdict(row, Rule::Unlisted)),
+    column("reverse", Kind::Verdict, "the reverse zone works and its names confirm the address", |row| verdict(row, Rule::Reverse)),
+    column("mx", Kind::Verdict, "the domain's MX data is sane", |row| verdict(row, Rule::Mx)),
+    column("verdict", Kind::Word(Overall::WORDS), "the five rules in one word",
+        |row| Cell::Word(row.assessment.overall.as_str())),
+    column("findings", Kind::List, "ids of the findings, most severe first",
+        |row| Cell::List(row.assessment.findings.iter().map(|finding| Cow::Borrowed(finding.code.as_str())).collect())),
+    column("unknown_why", Kind::List, "`rule=cause` of each unknown",
+        |row| Cell::List(row.assessment.unknown_why.iter().map(|(rule, cause)| Cow::Owned([rule.as_str(), "=", cause.as_str()].concat())).collect())),
+    column("attempts", Kind::U8, "how often the target was tried, from 1",
+        |row| Cell::Number(u64::from(row.evidence.attempts))),
+    column("scanned_at", Kind::Timestamp, "when the target was taken up",
+        |row| Cell::Time(row.evidence.scanned_at)),
+    column("elapsed_ms", Kind::U32, "milliseconds the target took, waiting included",
+        |row| Cell::Number(u64::from(row.evidence.elapsed_ms))),
+];
+
+fn text(text: &str) -> Cell<'_> {
+    Cell::Text(Cow::Borrowed(text))
+}
+
+fn maybe_text(text: Option<&str>) -> Cell<'_> {
+    text.map_or(Cell::Null, |text| Cell::Text(Cow::Borrowed(text)))
+}
+
+fn maybe<'a>(number: Option<impl Into<u64>>) -> Cell<'a> {
+    number.map_or(Cell::Null, |number| Cell::Number(number.into()))
+}
+
+fn word<'a>(word: Option<&'static str>) -> Cell<'a> {
+    word.map_or(Cell::Null, Cell::Word)
+}
+
+fn texts(texts: &[Box<str>]) -> Cell<'_> {
+    Cell::List(texts.iter().map(|text| Cow::Borrowed(&**text)).collect())
+}
+
+/// A name as rows show it: the root is a dot, for an empty cell would be null.
+fn shown(name: &Name) -> Cow<'_, str> {
+    Cow::Borrowed(if name.is_root() { "." } else { name.as_str() })
+}
+
+fn name(name: &Name) -> Cell<'_> {
+    Cell::Text(shown(name))
+}
+
+fn verdict(row: Row<'_>, rule: Rule) -> Cell<'_> {
+    Cell::Word(row.assessment.verdict(rule).as_str())
+}
+
+fn host<'a>(row: Row<'a>, cell: impl Fn(&'a Host) -> Cell<'a>) -> Cell<'a> {
+    row.host().map_or(Cell::Null, cell)
+}
+
+fn session<'a>(row: Row<'a>, cell: impl Fn(&'a Session) -> Cell<'a>) -> Cell<'a> {
+    host(row, |host| cell(&host.session))
+}
+
+fn tls<'a>(row: Row<'a>, cell: impl Fn(&'a Tls) -> Cell<'a>) -> Cell<'a> {
+    session(row, |session| cell(&session.tls))
+}
+
+fn certificate<'a>(row: Row<'a>, cell: impl Fn(&'a Certificate) -> Cell<'a>) -> Cell<'a> {
+    tls(row, |tls| tls.certificate.as_ref().map_or(Cell::Null, &cell))
+}
+
+fn domain(row: Row<'_>) -> Cell<'_> {
+    match &row.evidence.target.subject {
+        Subject::Domain(domain) => name(domain),
+        Subject::Address(_) | Subject::Observed { .. } => Cell::Null,
+    }
+}
+
+/// The host's address; a target that is itself an address has it even when nothing was gathered.
+fn address(row: Row<'_>) -> Cell<'_> {
+    let address = row.host().map(|host| host.address).or(match row.evidence.target.subject {
+        Subject::Domain(_) => None,
+        Subject::Address(address) | Subject::Observed { address, .. } => Some(address),
+    });
+    address.map_or(Cell::Null, |address| Cell::Text(Cow::Owned(address.to_string())))
+}
+
+/// A list that only an answered PTR question can give.
+fn ptr<'a>(row: Row<'a>, list: impl Fn(&'a Host) -> Vec<Cow<'a, str>>) -> Cell<'a> {
+    host(row, |host| match host.ptr {
+        Observed::Seen(_) | Observed::Absent(_) => Cell::List(list(host)),
+        Observed::Failed(_) | Observed::NotAsked(_) => Cell::Null,
+    })
+}
+
+/// The code of a reply that has one.
+fn code<'a>(reply: Option<&Reply>) -> Cell<'a> {
+    maybe(reply.map(|reply| reply.code).filter(|code| *code != 0))
+}
+
+fn greeting(reply: &Reply) -> Cell<'_> {
+    let whole = match &*reply.lines {
+        [only] => Cow::Borrowed(&**only),
+        lines => Cow::Owned(lines.join(" ")),
+    };
+    if whole.len() <= GREETING_CAP {
+        return Cell::Text(whole);
+    }
+    Cell::Text(Cow::Owned(cut(&whole, GREETING_CAP).to_owned()))
+}
+
+/// The longest head of an escaped text that fits and ends neither inside an escape nor inside a character.
+fn cut(text: &str, cap: usize) -> &str {
+    let mut end = 0;
+    let mut rest = text.char_indices();
+    while let Some((at, symbol)) = rest.next() {
+        let next = match symbol {
+            // `\\` or `\xHH`, as `model::smtp::escape` writes them.
+            '\\' => match rest.next() {
+                Some((_, 'x')) => rest.nth(1).map_or(text.len(), |(last, digit)| last + digit.len_utf8()),
+                Some((second, other)) => second + other.len_utf8(),
+                None => text.len(),
+            },
+            plain => at + plain.len_utf8(),
+        };
+        if next > cap {
+            break;
+        }
+        end = next;
+    }
+    text.get(..end).unwrap_or(text)
+}
+
+/// The chain's trust, and the name beside it: a sound chain for another host is no trust.
+fn trust(row: Row<'_>) -> Cell<'_> {
+    certificate(row, |certificate| {
+        let other_name = certificate.chain == CertTrust::Trusted
+            && row.exchange().is_some_and(|exchange| {
+                !certificate.names.iter().any(|pattern| covers(pattern, exchange.name.as_str()))
+            });
+        Cell::Word(if other_name { CertTrust::NameMismatch } else { certificate.chain }.as_str())
+    })
+}
+
+/// Whether a certificate's name covers a host: a wildcard stands for one whole first label (RFC 9525 §6.3).
+fn covers(pattern: &str, host: &str) -> bool {
+    let pattern = pattern.strip_suffix('.').unwrap_or(pattern);
+    match pattern.strip_prefix("*.") {
+        None => pattern.eq_ignore_ascii_case(host),
+        Some(parent) => {
+            host.split_once('.').is_some_and(|(first, rest)| !first.is_empty() && rest.eq_ignore_ascii_case(parent))
+        }
+    }
+}
+
+fn introduction_addresses(row: Row<'_>) -> Cell<'_> {
+    host(row, |host| {
+        let addresses = &host.introduced.addresses;
+        let list: Vec<Cow<'_, str>> = addresses.all().map(|address| Cow::Owned(address.to_string())).collect();
+        if list.is_empty() && (addresses.v4.unknown().is_some() || addresses.v6.unknown().is_some()) {
+            return Cell::Null;
+        }
+        Cell::List(list)
+    })
+}
+
+/// What the blocklists said; null rather than empty when none was asked.
+fn listed<'a>(row: Row<'a>, list: &'a [Box<str>]) -> Cell<'a> {
+    host(row, |host| if host.listings.is_empty() && list.is_empty() { Cell::Null } else { texts(list) })
+}

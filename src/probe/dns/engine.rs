@@ -1,0 +1,658 @@
+//! The resolver of the hot path: a stub that asks upstream recursive resolvers over a few long-lived sockets.
+//! Comes in: questions from thousands of tasks. Goes out: an answer each, within the patience and the rate.
+//! It decides whom to ask, how often, and what a reply means for the next step; sockets are `line`'s, bytes `reply`'s.
+//! Waiting for a permit or for the pace is not charged to the patience.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
+
+use rand::Rng as _;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+
+use super::line::{Arrival, Place, Ticket};
+use super::reply::{self, Reading, Trouble, WayOut};
+use super::stats::{Counters, Stats};
+use super::upstream::Upstream;
+use super::wire::{self, Manner};
+use super::{Error, Lookup, tcp};
+use crate::model::dns::{Answer, Data, Question};
+use crate::model::observed::{Failure, Observed};
+use crate::model::smtp::escape;
+use crate::model::words::Cause;
+use crate::probe::budget::Pace;
+
+/// Before the only upstream is asked again about what it could not answer.
+const SECOND_THOUGHTS: Duration = Duration::from_millis(200);
+
+/// How the engine asks.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The recursive resolvers, asked in turn.
+    pub upstreams: Vec<SocketAddr>,
+    /// Patience for a whole lookup; its tries share it evenly.
+    pub timeout: Duration,
+    /// Packets sent for one question before silence is the answer; at least one.
+    pub tries: u32,
+    /// Questions in flight per upstream: beyond about 1,500 replies overflow the socket's buffer.
+    pub in_flight: usize,
+    /// Sockets per upstream.
+    pub sockets: usize,
+    /// The rate of all queries together.
+    pub pace: Arc<Pace>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            upstreams: Vec::new(),
+            timeout: Duration::from_secs(5),
+            tries: 3,
+            in_flight: 1000,
+            sockets: 2,
+            pace: Arc::new(Pace::per_second(0.0)),
+        }
+    }
+}
+
+/// The resolver of the hot path.
+#[derive(Debug)]
+pub struct Engine {
+    upstreams: Vec<Upstream>,
+    settings: Settings,
+    turn: AtomicUsize,
+    counters: Arc<Counters>,
+}
+
+impl Engine {
+    /// Opens the sockets. An upstream that cannot be reached from here (no route of its family) is left out.
+    /// Fails when none is left.
+    #[expect(clippy::unused_async, reason = "the sockets' tasks need a running runtime, which only async code has")]
+    pub async fn start(settings: Settings) -> Result<Self, Error> {
+        let counters = Arc::new(Counters::default());
+        let mut upstreams = Vec::new();
+        let mut last = Error::NoUpstream;
+        for &address in &settings.upstreams {
+            match Upstream::open(address, upstreams.len(), &settings, &counters) {
+                Ok(upstream) => upstreams.push(upstream),
+                Err(source) => last = Error::Socket { address, source },
+            }
+        }
+        if upstreams.is_empty() {
+            return Err(last);
+        }
+        Ok(Self { upstreams, settings, turn: AtomicUsize::new(0), counters })
+    }
+
+    /// What has been done so far.
+    pub fn stats(&self) -> Stats {
+        self.counters.read()
+    }
+
+    /// Asks until there is a fact, or no way out of the trouble is left.
+    async fn settle(&self, question: &Question) -> Answer<Data> {
+        let Some(section) = wire::question(question) else {
+            return failed(Cause::Malformed, "the name does not fit into a question");
+        };
+        let mut manner = Manner { edns: true, checking_disabled: false };
+        let mut course = Course { next: self.turn.fetch_add(1, Relaxed), last: 0, tries: self.settings.tries };
+        let mut again = true;
+        loop {
+            let ticket = Ticket::new(section.clone());
+            let trouble = match self.once(question, &ticket, manner, &mut course).await {
+                Ok(fact) => return fact,
+                Err(trouble) => trouble,
+            };
+            match trouble.way_out {
+                WayOut::WithoutEdns if manner.edns => {
+                    manner.edns = false;
+                    course.next = course.last;
+                }
+                WayOut::Unchecked => return self.confirm(question, &ticket, trouble.failure, &mut course).await,
+                WayOut::Again | WayOut::WithoutEdns if again => {
+                    again = false;
+                    course.next = course.last + 1;
+                    if self.upstreams.len() == 1 {
+                        sleep(SECOND_THOUGHTS).await;
+                    }
+                }
+                _ => return Observed::Failed(trouble.failure),
+            }
+        }
+    }
+
+    /// The resolver says that the zone's signatures are broken. That is a fact about the zone only if there is data
+    /// behind it: otherwise its servers may just be in trouble.
+    async fn confirm(
+        &self,
+        question: &Question,
+        first: &Ticket,
+        failure: Failure,
+        course: &mut Course,
+    ) -> Answer<Data> {
+        let ticket = Ticket::new(first.question.clone());
+        course.next = course.last;
+        let unchecked = self.once(question, &ticket, Manner { edns: true, checking_disabled: true }, course).await;
+        let cause = if let Ok(Observed::Seen(_)) = unchecked { Cause::Bogus } else { failure.cause };
+        Observed::Failed(Failure { cause, ..failure })
+    }
+
+    /// One question to its first reply, over TCP if it does not fit a datagram.
+    async fn once(
+        &self,
+        question: &Question,
+        ticket: &Arc<Ticket>,
+        manner: Manner,
+        course: &mut Course,
+    ) -> Result<Answer<Data>, Trouble> {
+        let (bytes, upstream) = match self.exchange(ticket, manner, course).await {
+            Ok(reply) => reply,
+            Err(Failure { cause: Cause::Timeout, .. }) if ticket.wrong_case.load(Relaxed) => {
+                // Somebody answers, but does not keep the case of letters. Over TCP that does no harm.
+                let upstream = course.last;
+                let bytes =
+                    self.by_tcp(upstream, ticket, manner).await.map_err(|error| tcp_trouble(Cause::Timeout, &error))?;
+                (bytes, upstream)
+            }
+            Err(failure) => return Err(Trouble { failure, way_out: WayOut::None }),
+        };
+        course.last = upstream;
+        let reading = match reply::read(&bytes, question) {
+            Reading::Truncated => {
+                let bytes = self.by_tcp(upstream, ticket, manner).await;
+                reply::read(&bytes.map_err(|error| tcp_trouble(Cause::Truncated, &error))?, question)
+            }
+            other => other,
+        };
+        match reading {
+            Reading::Fact(answer) => Ok(answer),
+            Reading::Trouble(trouble) => Err(trouble),
+            Reading::Truncated => {
+                let failure = Failure { cause: Cause::Truncated, detail: Some("truncated over TCP".into()) };
+                Err(Trouble { failure, way_out: WayOut::Again })
+            }
+        }
+    }
+
+    /// Sends the question, at another upstream and under a new id each time, until a reply comes; one to an earlier try
+    /// counts as well. Gives the reply and the upstream it came from.
+    async fn exchange(
+        &self,
+        ticket: &Arc<Ticket>,
+        manner: Manner,
+        course: &mut Course,
+    ) -> Result<(Vec<u8>, usize), Failure> {
+        let slice = self.settings.timeout / self.settings.tries.max(1);
+        let mut places: Vec<Place> = Vec::with_capacity(1);
+        let mut silent = false;
+        let mut closed = false;
+        let mut fault = None;
+        let mut troubled = 0;
+        // What is left of the tries, but one for each way out of trouble.
+        for _ in 0..course.tries.max(1) {
+            course.tries = course.tries.saturating_sub(1);
+            let upstream = self.upstream(course.next);
+            (course.last, course.next) = (upstream.number, course.next.wrapping_add(1));
+            let permit = tokio::select! {
+                biased;
+                Some(reply) = hear(ticket, None), if !places.is_empty() => return Ok(reply),
+                permit = self.admit(&upstream.permits) => permit,
+            };
+            let due = Instant::now() + slice.mul_f64(rand::rng().random_range(0.9..1.1));
+            match upstream.send(ticket, manner).await {
+                Ok(place) => {
+                    places.push(place);
+                    match timeout_at(due, hear(ticket, Some(upstream.number))).await {
+                        Ok(Some(reply)) => return Ok(reply),
+                        Ok(None) => closed = true,
+                        Err(_) => {
+                            silent = true;
+                            continue;
+                        }
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => closed = true,
+                Err(error) => fault = Some(error),
+            }
+            drop(permit);
+            troubled += 1;
+            // With nobody else to turn to, haste would only burn the tries while a resolver restarts.
+            if troubled >= self.upstreams.len() {
+                tokio::select! {
+                    Some(reply) = hear(ticket, None) => return Ok(reply),
+                    () = sleep_until(due) => {}
+                }
+            }
+        }
+        let (cause, detail) = match fault {
+            _ if silent => (Cause::Timeout, None),
+            _ if closed => (Cause::ResolverDown, Some("port closed".into())),
+            Some(error) => (Cause::SelfFault, Some(escape(error.to_string().as_bytes()))),
+            None => (Cause::Timeout, None),
+        };
+        Err(Failure { cause, detail })
+    }
+
+    async fn by_tcp(&self, upstream: usize, ticket: &Ticket, manner: Manner) -> io::Result<Vec<u8>> {
+        let upstream = self.upstream(upstream);
+        let _permit = self.admit(&upstream.connections).await;
+        Counters::count(&self.counters.sent);
+        Counters::count(&self.counters.tcp);
+        let reply = tcp::ask(upstream.address, &ticket.question, manner, self.settings.timeout).await?;
+        Counters::count(&self.counters.answered);
+        Ok(reply)
+    }
+
+    /// Waits for a permit and then for the pace: in this order a stall is not followed by a burst.
+    async fn admit<'a>(&self, permits: &'a Semaphore) -> SemaphorePermit<'a> {
+        let permit = permits.acquire().await.expect("the semaphores are never closed");
+        self.settings.pace.turn().await;
+        permit
+    }
+
+    fn upstream(&self, number: usize) -> &Upstream {
+        self.upstreams.get(number % self.upstreams.len()).expect("a remainder is below the divisor")
+    }
+}
+
+impl Lookup for Engine {
+    async fn lookup(&self, question: &Question) -> Answer<Data> {
+        let answer = self.settle(question).await;
+        self.counters.ended(&answer);
+        answer
+    }
+}
+
+/// Where a lookup stands.
+#[derive(Debug)]
+struct Course {
+    /// The upstream to ask next, before it is wrapped around.
+    next: usize,
+    /// The upstream asked or heard last.
+    last: usize,
+    /// Tries left.
+    tries: u32,
+}
+
+/// Waits for a reply; None when this upstream's port turns out to be closed.
+async fn hear(ticket: &Ticket, upstream: Option<usize>) -> Option<(Vec<u8>, usize)> {
+    loop {
+        match ticket.arrival().await {
+            Arrival::Reply(bytes, from) => return Some((bytes, from)),
+            Arrival::Unreachable(from) if Some(from) == upstream => return None,
+            Arrival::Unreachable(_) => {}
+        }
+    }
+}
+
+fn failed(cause: Cause, detail: &str) -> Answer<Data> {
+    Observed::Failed(Failure { cause, detail: Some(detail.into()) })
+}
+
+/// A TCP exchange that failed: our own fault where the system lacked something, else the cause that led to TCP.
+fn tcp_trouble(cause: Cause, error: &io::Error) -> Trouble {
+    use io::ErrorKind::{AddrNotAvailable, HostUnreachable, NetworkUnreachable, OutOfMemory, PermissionDenied};
+    // ENFILE and EMFILE have no kind of their own.
+    let own = matches!(
+        error.kind(),
+        AddrNotAvailable | HostUnreachable | NetworkUnreachable | OutOfMemory | PermissionDenied
+    ) || matches!(error.raw_os_error(), Some(23 | 24));
+    let cause = if own { Cause::SelfFault } else { cause };
+    let detail = Some(format!("TCP: {}", escape(error.to_string().as_bytes())).into());
+    Trouble { failure: Failure { cause, detail }, way_out: WayOut::Again }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::super::script::{Asked, Reply, Server, name};
+    use super::*;
+    use crate::model::dns::{Mx, RecordType, Records, reverse_name};
+    use crate::model::name::Name;
+    use crate::model::observed::{Absence, Denial};
+
+    const ONE: [u8; 4] = [192, 0, 2, 1];
+
+    fn question(text: &str, kind: RecordType) -> Question {
+        Question { name: Name::trusted(text.into()), kind }
+    }
+
+    /// Patience enough for a busy machine where a reply comes.
+    async fn engine(servers: &[&Server]) -> Engine {
+        patient(servers.iter().map(|server| server.address).collect(), 6000).await
+    }
+
+    async fn patient(upstreams: Vec<SocketAddr>, ms: u64) -> Engine {
+        let settings = Settings { upstreams, timeout: Duration::from_millis(ms), ..Settings::default() };
+        Engine::start(settings).await.unwrap()
+    }
+
+    async fn ask(engine: &Engine) -> Answer<Data> {
+        engine.lookup(&question("host.example", RecordType::A)).await
+    }
+
+    fn values(answer: &Answer<Data>) -> &[Data] {
+        match answer {
+            Observed::Seen(Records { values, .. }) => values,
+            other => panic!("{other:?} holds no records"),
+        }
+    }
+
+    fn failure(answer: Answer<Data>) -> (Cause, String) {
+        match answer {
+            Observed::Failed(Failure { cause, detail }) => (cause, detail.map(String::from).unwrap_or_default()),
+            other => panic!("{other:?} is no failure"),
+        }
+    }
+
+    fn one() -> [Data; 1] {
+        [Data::A(ONE.into())]
+    }
+
+    /// A port on which nobody listens.
+    fn closed() -> SocketAddr {
+        std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_is_not_the_reply_is_ignored_and_the_reply_still_taken() {
+        let server = Server::start(|asked: &Asked| {
+            let good = asked.reply(0).own(1, &ONE);
+            let forged = asked.reply(0).own(1, &[192, 0, 2, 66]);
+            let mut wrong_id = forged.clone();
+            wrong_id.0[0] ^= 0x55;
+            let mut wrong_name = forged.clone();
+            wrong_name.0[13] = b'g';
+            let mut wrong_type = forged.clone();
+            let at = 12 + asked.question().len() - 3;
+            wrong_type.0[at] = 28;
+            let mut wrong_case = forged.clone();
+            wrong_case.0[13] ^= 0x20;
+            let mut no_reply = forged;
+            no_reply.0[2] &= 0x7F;
+            let short = Reply(asked.bytes[..7].to_vec());
+            vec![wrong_id, wrong_name, wrong_type, wrong_case, no_reply, short, Reply(Vec::new()), good.clone(), good]
+        })
+        .await;
+        let engine = engine(&[&server]).await;
+        assert_eq!(values(&ask(&engine).await), one());
+        // Sent in order and taken in order: when the second answer is there, the first one's double has been dropped.
+        let mut stats = engine.stats();
+        assert_eq!((stats.answered, stats.wrong_case, stats.sent, stats.seen), (1, 1, 1, 1));
+        while stats.ignored < 7 {
+            tokio::task::yield_now().await;
+            stats = engine.stats();
+        }
+        assert_eq!(stats.ignored, 7);
+    }
+
+    #[tokio::test]
+    async fn a_late_answer_to_an_earlier_try_counts() {
+        // The first query is answered when the second comes, the second never.
+        let first = std::sync::Mutex::new(None);
+        let server = Server::start(move |asked: &Asked| {
+            let before = first.lock().unwrap().replace(asked.reply(0).own(1, &ONE));
+            before.into_iter().collect()
+        })
+        .await;
+        // One socket: the script sends to where the last query came from.
+        let timeout = Duration::from_millis(900);
+        let settings = Settings { upstreams: vec![server.address], timeout, sockets: 1, ..Settings::default() };
+        let engine = Engine::start(settings).await.unwrap();
+        assert_eq!(values(&ask(&engine).await), one());
+        let asked = server.asked();
+        assert_eq!(asked.len(), 2);
+        assert_ne!(asked[0].0[..2], asked[1].0[..2], "each try has its own id");
+    }
+
+    #[tokio::test]
+    async fn a_truncated_reply_is_asked_again_by_tcp() {
+        let server = Server::start(|asked: &Asked| {
+            let cut = asked.reply(0).own(1, &[192, 0, 2, 66]).truncated();
+            vec![if asked.tcp { asked.reply(0).own(1, &ONE) } else { cut }]
+        })
+        .await;
+        let engine = engine(&[&server]).await;
+        assert_eq!(values(&ask(&engine).await), one());
+        assert_eq!(engine.stats().tcp, 1);
+    }
+
+    #[tokio::test]
+    async fn truncated_without_tcp_is_truncated() {
+        let udp = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let address = udp.local_addr().unwrap();
+        tokio::spawn(async move {
+            let mut buffer = vec![0; 512];
+            loop {
+                let (length, peer) = udp.recv_from(&mut buffer).await.unwrap();
+                let asked = Asked { bytes: buffer[..length].to_vec(), tcp: false };
+                udp.send_to(&asked.reply(0).truncated().0, peer).await.unwrap();
+            }
+        });
+        let engine = patient(vec![address], 6000).await;
+        assert_eq!(failure(ask(&engine).await).0, Cause::Truncated);
+        // And one that is truncated over TCP too.
+        let server = Server::start(|asked: &Asked| vec![asked.reply(0).truncated()]).await;
+        let engine = self::engine(&[&server]).await;
+        assert_eq!(failure(ask(&engine).await).0, Cause::Truncated);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_does_not_keep_case_is_asked_by_tcp() {
+        let server = Server::start(|asked: &Asked| {
+            let mut reply = asked.reply(0).own(1, &ONE);
+            let end = 12 + asked.question().len() - 5;
+            reply.0[12..end].make_ascii_lowercase();
+            reply.0[13] = if asked.tcp { b'h' } else { asked.bytes[13] ^ 0x20 };
+            vec![reply]
+        })
+        .await;
+        let engine = patient(vec![server.address], 300).await;
+        assert_eq!(values(&ask(&engine).await), one());
+        assert_eq!((engine.stats().wrong_case, engine.stats().tcp), (3, 1));
+    }
+
+    #[tokio::test]
+    async fn denials_come_with_zone_and_aliases() {
+        let server = Server::start(|asked: &Asked| {
+            let soa = [name("ns.example"), name("root.example"), vec![0; 20]].concat();
+            let rcode = if asked.name().starts_with("nx") { 3 } else { 0 };
+            vec![asked.reply(rcode).own(5, &name("end.example")).authority("example", 6, &soa)]
+        })
+        .await;
+        let engine = engine(&[&server]).await;
+        for (text, how) in [("nx.example", Denial::Nxdomain), ("nd.example", Denial::Nodata)] {
+            let answer = engine.lookup(&question(text, RecordType::Mx)).await;
+            let zone = Some(Name::trusted("example".into()));
+            let aliases = vec![Name::trusted("end.example".into())];
+            assert_eq!(answer, Observed::Absent(Absence { how, zone, aliases }));
+        }
+        assert_eq!((engine.stats().absent, engine.stats().sent), (2, 2));
+    }
+
+    #[tokio::test]
+    async fn a_server_failure_is_asked_once_more_at_another_upstream() {
+        let sick = Server::start(|asked: &Asked| vec![asked.reply(2).extended(22, "nobody home")]).await;
+        let well = Server::start(|asked: &Asked| vec![asked.reply(0).own(1, &ONE)]).await;
+        let both = engine(&[&sick, &well]).await;
+        assert_eq!(values(&ask(&both).await), one());
+        assert_eq!((sick.asked().len(), well.asked().len()), (1, 1));
+        let alone = engine(&[&sick]).await;
+        assert_eq!(failure(ask(&alone).await), (Cause::Lame, "EDE 22: nobody home".into()));
+        assert_eq!(alone.stats().sent, 2);
+    }
+
+    #[tokio::test]
+    async fn refused_stays_refused() {
+        let server = Server::start(|asked: &Asked| vec![asked.reply(5)]).await;
+        let engine = engine(&[&server]).await;
+        assert_eq!(failure(ask(&engine).await).0, Cause::Refused);
+        assert_eq!(engine.stats().failed, 1);
+    }
+
+    #[tokio::test]
+    async fn bogus_is_said_only_when_there_is_data_without_checking() {
+        let server = Server::start(|asked: &Asked| match asked.checking_disabled() {
+            false => vec![asked.reply(2).extended(9, "no matching DS")],
+            true if asked.name().starts_with("data") => vec![asked.reply(0).own(1, &ONE)],
+            true => vec![asked.reply(2)],
+        })
+        .await;
+        let engine = engine(&[&server]).await;
+        let bogus = engine.lookup(&question("data.example", RecordType::A)).await;
+        assert_eq!(failure(bogus), (Cause::Bogus, "EDE 9: no matching DS".into()));
+        let sick = engine.lookup(&question("none.example", RecordType::A)).await;
+        assert_eq!(failure(sick), (Cause::Servfail, "EDE 9: no matching DS".into()));
+    }
+
+    #[tokio::test]
+    async fn a_server_that_dislikes_edns_is_asked_without() {
+        let server = Server::start(|asked: &Asked| match (asked.edns(), asked.name().as_str()) {
+            (false, _) => vec![asked.reply(0).own(1, &ONE)],
+            (true, "bare.example") => {
+                let mut bare = asked.reply(1);
+                bare.0.truncate(12);
+                bare.0[5] = 0;
+                vec![bare]
+            }
+            (true, _) => vec![asked.reply(1)],
+        })
+        .await;
+        let engine = engine(&[&server]).await;
+        assert_eq!(values(&ask(&engine).await), one());
+        assert_eq!(values(&engine.lookup(&question("bare.example", RecordType::A)).await), one());
+        assert_eq!(engine.stats().sent, 4);
+    }
+
+    #[tokio::test]
+    async fn silence_is_a_timeout_after_every_try() {
+        let server = Server::start(|_: &Asked| Vec::new()).await;
+        let engine = patient(vec![server.address], 150).await;
+        let started = Instant::now();
+        assert_eq!(failure(ask(&engine).await).0, Cause::Timeout);
+        assert!(started.elapsed() >= Duration::from_millis(130));
+        assert_eq!((server.asked().len(), engine.stats().timeout), (3, 1));
+    }
+
+    #[tokio::test]
+    async fn nobody_listening_is_resolver_down() {
+        let engine = patient(vec![closed(), closed()], 150).await;
+        assert_eq!(failure(ask(&engine).await).0, Cause::ResolverDown);
+        assert_eq!(engine.stats().own_side, 1);
+    }
+
+    #[tokio::test]
+    async fn a_closed_upstream_is_passed_over_at_once() {
+        let server = Server::start(|asked: &Asked| vec![asked.reply(0).own(1, &ONE)]).await;
+        let engine = patient(vec![closed(), server.address], 60_000).await;
+        let started = Instant::now();
+        for _ in 0..4 {
+            assert_eq!(values(&ask(&engine).await), one());
+        }
+        assert!(started.elapsed() < Duration::from_secs(15), "nobody waited for silence");
+    }
+
+    #[tokio::test]
+    async fn nobody_is_asked_when_there_is_no_upstream() {
+        let error = Engine::start(Settings::default()).await.unwrap_err();
+        assert!(matches!(error, Error::NoUpstream));
+    }
+
+    #[tokio::test]
+    async fn loopback_and_special_names_really_go_to_the_server() {
+        let server = Server::start(|asked: &Asked| vec![asked.reply(0).own(12, &name("there.example"))]).await;
+        let engine = engine(&[&server]).await;
+        let there = [Data::Ptr(Name::trusted("there.example".into()))];
+        let asked = [
+            reverse_name(Ipv4Addr::LOCALHOST.into()).to_string(),
+            "localhost".into(),
+            "x.invalid".into(),
+            "x.onion".into(),
+            String::new(),
+        ];
+        for text in &asked {
+            assert_eq!(values(&engine.lookup(&question(text, RecordType::Ptr)).await), there);
+        }
+        assert_eq!(server.asked().len(), asked.len());
+    }
+
+    #[tokio::test]
+    async fn forty_five_exchanges_and_a_null_mx_are_read_whole() {
+        let server = Server::start(|asked: &Asked| {
+            let mut reply = asked.reply(0);
+            if asked.name() == "null.example" {
+                return vec![reply.own(15, &[0, 0, 0])];
+            }
+            if !asked.tcp {
+                return vec![reply.truncated()];
+            }
+            for preference in 0..45_u8 {
+                reply = reply.own(15, &[vec![0, preference], name(&format!("mx{preference}.example"))].concat());
+            }
+            vec![reply]
+        })
+        .await;
+        let engine = engine(&[&server]).await;
+        assert_eq!(values(&engine.lookup(&question("many.example", RecordType::Mx)).await).len(), 45);
+        let null = Data::Mx(Mx { preference: 0, exchange: Name::root() });
+        assert_eq!(values(&engine.lookup(&question("null.example", RecordType::Mx)).await), [null]);
+    }
+
+    #[tokio::test]
+    async fn long_and_escaped_names_are_asked_as_they_are() {
+        let label = "x".repeat(63);
+        let longest = [label.as_str(), &label, &label, &"y".repeat(61)].join(".");
+        let server = Server::start(|asked: &Asked| vec![asked.reply(0).own(1, &ONE)]).await;
+        let engine = engine(&[&server]).await;
+        assert_eq!(values(&engine.lookup(&question(&longest, RecordType::A)).await), one());
+        assert_eq!(values(&engine.lookup(&question("a\\.b\\000.example", RecordType::A)).await), one());
+        assert!(server.asked()[1].0[12..17].eq_ignore_ascii_case(b"\x04a.b\0"));
+        let too_long = engine.lookup(&question(&format!("{longest}y"), RecordType::A)).await;
+        assert_eq!(failure(too_long).0, Cause::Malformed);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_crowd_is_served_each_with_its_own_answer_within_the_cap() {
+        let server = Server::start(|asked: &Asked| {
+            let number: u16 = asked.name().split('.').next().unwrap().parse().unwrap();
+            let [high, low] = number.to_be_bytes();
+            vec![asked.reply(0).own(1, &[10, 0, high, low])]
+        })
+        .await;
+        let settings = Settings { upstreams: vec![server.address], in_flight: 50, ..Settings::default() };
+        let engine = Arc::new(Engine::start(settings).await.unwrap());
+        let tasks: Vec<_> = (0..1000_u16)
+            .map(|number| {
+                let engine = Arc::clone(&engine);
+                tokio::spawn(async move {
+                    let answer = engine.lookup(&question(&format!("{number}.example"), RecordType::A)).await;
+                    let [high, low] = number.to_be_bytes();
+                    assert_eq!(values(&answer), [Data::A([10, 0, high, low].into())]);
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        assert_eq!(engine.stats().seen, 1000);
+    }
+
+    #[tokio::test]
+    async fn a_dropped_lookup_leaves_nothing_behind() {
+        let server = Server::start(|_: &Asked| Vec::new()).await;
+        let engine = engine(&[&server]).await;
+        {
+            let lookup = ask(&engine);
+            tokio::pin!(lookup);
+            while server.asked().is_empty() {
+                tokio::select! { _ = &mut lookup => unreachable!(), () = tokio::task::yield_now() => {} }
+            }
+        }
+        assert_eq!(engine.upstreams[0].permits.available_permits(), Settings::default().in_flight);
+        assert!(engine.upstreams[0].is_idle());
+    }
+}

@@ -1,0 +1,129 @@
+//! Each thing asked once, however many targets lead to it.
+//! Comes in: a key and how to find out. Goes out: the shared result, also to all who asked meanwhile.
+//! A failure is a value like any other; a loader that failed would be run again by each waiter, one after the other.
+//! Bounded in bytes: what has not been met for long is forgotten first.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::hash::Hash;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use quick_cache::sync::{Cache, DefaultLifecycle};
+use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
+
+/// What can say how many bytes it occupies, about.
+pub trait Size {
+    /// Bytes on the heap and inline.
+    fn size(&self) -> usize;
+}
+
+/// The bookkeeping of one entry, as measured for this cache.
+const ENTRY: u64 = 160;
+
+#[derive(Debug, Clone)]
+struct BySize;
+
+impl<K: Size, V: Size> Weighter<K, Arc<V>> for BySize {
+    fn weight(&self, key: &K, value: &Arc<V>) -> u64 {
+        ENTRY + (key.size() + value.size()) as u64
+    }
+}
+
+/// A memory of answers with single flight.
+pub struct Memo<K, V> {
+    cache: Cache<K, Arc<V>, BySize>,
+    asked: AtomicU64,
+    met: AtomicU64,
+}
+
+impl<K: Size, V: Size> fmt::Debug for Memo<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Memo").field("asked", &self.asked).field("met", &self.met).finish_non_exhaustive()
+    }
+}
+
+impl<K: Eq + Hash + Size + Clone, V: Size> Memo<K, V> {
+    /// A memory of at most this many bytes, expected to be filled by entries of about `each` bytes.
+    pub fn new(bytes: u64, each: u64) -> Self {
+        let items = usize::try_from(bytes / (ENTRY + each)).unwrap_or(usize::MAX).max(64);
+        let options = OptionsBuilder::new()
+            .estimated_items_capacity(items)
+            .weight_capacity(bytes)
+            // Most keys of a long scan are met once; a large hot part would only shield them from eviction.
+            .hot_allocation(0.5)
+            .build()
+            .expect("all required options are set");
+        let cache = Cache::with_options(options, BySize, DefaultHashBuilder::default(), DefaultLifecycle::default());
+        Self { cache, asked: AtomicU64::new(0), met: AtomicU64::new(0) }
+    }
+
+    /// The remembered value; else what `ask` finds, which runs once however many wait for it.
+    pub async fn get(&self, key: &K, ask: impl Future<Output = V>) -> Arc<V> {
+        self.met.fetch_add(1, Ordering::Relaxed);
+        let loaded = self.cache.get_or_insert_async(key, async {
+            self.asked.fetch_add(1, Ordering::Relaxed);
+            Ok::<_, Infallible>(Arc::new(ask.await))
+        });
+        match loaded.await {
+            Ok(value) => value,
+            Err(never) => match never {},
+        }
+    }
+
+    /// How often a key was met, and how often it had to be asked for.
+    pub fn counts(&self) -> (u64, u64) {
+        (self.met.load(Ordering::Relaxed), self.asked.load(Ordering::Relaxed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    impl Size for u64 {
+        fn size(&self) -> usize {
+            8
+        }
+    }
+
+    #[tokio::test]
+    async fn a_thousand_waiters_ask_once() {
+        let memo = Arc::new(Memo::<u64, u64>::new(1 << 20, 16));
+        let (open, gate) = tokio::sync::watch::channel(false);
+        let waiters: Vec<_> = (0..1_000)
+            .map(|_| {
+                let (memo, mut gate) = (Arc::clone(&memo), gate.clone());
+                tokio::spawn(async move {
+                    let ask = async {
+                        gate.wait_for(|open| *open).await.unwrap();
+                        42
+                    };
+                    *memo.get(&7, ask).await
+                })
+            })
+            .collect();
+        open.send(true).unwrap();
+        for waiter in waiters {
+            assert_eq!(waiter.await.unwrap(), 42);
+        }
+        assert_eq!(memo.counts(), (1_000, 1));
+    }
+
+    #[tokio::test]
+    async fn a_cancelled_asker_leaves_the_question_to_the_next() {
+        let memo = Memo::<u64, u64>::new(1 << 20, 16);
+        let never = tokio::time::timeout(std::time::Duration::from_millis(1), memo.get(&1, std::future::pending()));
+        assert!(never.await.is_err());
+        assert_eq!(*memo.get(&1, async { 5 }).await, 5);
+    }
+
+    #[tokio::test]
+    async fn memory_stays_within_its_budget() {
+        let memo = Memo::<u64, u64>::new(100_000, 16);
+        for key in 0..10_000 {
+            memo.get(&key, async { key }).await;
+        }
+        assert!(memo.cache.weight() <= 100_000, "{}", memo.cache.weight());
+    }
+}

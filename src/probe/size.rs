@@ -1,0 +1,110 @@
+//! How many bytes the remembered things occupy, about.
+//! Comes in: a key or a value of a memory. Goes out: its bytes, heap and inline.
+//! An estimate is enough: it only has to grow with the thing.
+
+use std::mem::size_of;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::Reached;
+use super::memo::Size;
+use crate::model::dns::{Answer, Data, Question};
+use crate::model::evidence::Host;
+use crate::model::name::Name;
+use crate::model::observed::Observed;
+use crate::model::smtp::{Reply, Session};
+
+/// What the allocator and the reference count add to each piece on the heap.
+const PIECE: usize = 24;
+
+impl Size for Name {
+    fn size(&self) -> usize {
+        size_of::<Self>() + self.as_str().len() + PIECE
+    }
+}
+
+impl Size for Question {
+    fn size(&self) -> usize {
+        self.name.size() + 8
+    }
+}
+
+impl Size for IpAddr {
+    fn size(&self) -> usize {
+        size_of::<Self>()
+    }
+}
+
+impl Size for Answer<Data> {
+    fn size(&self) -> usize {
+        answer(self, |data| match data {
+            Data::A(_) | Data::Aaaa(_) => 0,
+            Data::Mx(mx) => mx.exchange.as_str().len() + PIECE,
+            Data::Ptr(name) | Data::Ns(name) | Data::Soa(name) => name.as_str().len() + PIECE,
+            Data::Txt(text) => text.len() + PIECE,
+        })
+    }
+}
+
+fn answer<T>(answer: &Answer<T>, extra: impl Fn(&T) -> usize) -> usize {
+    let names = |names: &[Name]| names.iter().map(Size::size).sum::<usize>();
+    size_of::<Answer<T>>()
+        + match answer {
+            Observed::Seen(records) => {
+                let values: usize = records.values.iter().map(|value| size_of::<T>() + extra(value)).sum();
+                values + names(&records.aliases) + PIECE
+            }
+            Observed::Absent(absence) => absence.zone.as_ref().map_or(0, Size::size) + names(&absence.aliases),
+            Observed::Failed(failure) => failure.detail.as_ref().map_or(0, |detail| detail.len() + PIECE),
+            Observed::NotAsked(_) => 0,
+        }
+}
+
+fn reply(reply: &Reply) -> usize {
+    reply.raw.len() + PIECE + reply.lines.iter().map(|line| line.len() + 16 + PIECE).sum::<usize>()
+}
+
+fn session(session: &Session) -> usize {
+    let replies = [&session.greeting, &session.ehlo, &session.helo].into_iter().flatten().map(reply).sum::<usize>();
+    let texts = session.extensions.iter().chain(&session.auth).chain(&session.tls.extensions);
+    let texts = texts.map(|text| text.len() + 16 + PIECE).sum::<usize>();
+    let certificate = session.tls.certificate.as_ref().map_or(0, |certificate| {
+        let names = certificate.names.iter().map(|name| name.len() + 16 + PIECE).sum::<usize>();
+        names + certificate.subject.len() + certificate.issuer.len() + 200
+    });
+    replies + texts + certificate
+}
+
+impl Size for Arc<Host> {
+    fn size(&self) -> usize {
+        let host = &**self;
+        let forward = host.forward.iter().map(|forward| forward.name.size() + answer(&forward.addresses, |_| 0));
+        let listings = host
+            .listings
+            .iter()
+            .map(|listing| answer(&listing.codes, |_| 0) + answer(&listing.reason, |text| text.len() + PIECE) + PIECE);
+        let introduced = &host.introduced;
+        size_of::<Host>()
+            + answer(&host.ptr, |name| name.as_str().len() + PIECE)
+            + forward.sum::<usize>()
+            + session(&host.session)
+            + [&host.introduction, &host.ehlo].into_iter().flatten().map(|one| one.text.len() + PIECE).sum::<usize>()
+            + answer(&introduced.addresses.v4, |_| 0)
+            + answer(&introduced.addresses.v6, |_| 0)
+            + answer(&introduced.mx, |mx| mx.exchange.as_str().len() + PIECE)
+            + listings.sum::<usize>()
+    }
+}
+
+impl Size for Reached {
+    fn size(&self) -> usize {
+        let exchange = &*self.exchange;
+        size_of::<Self>()
+            + size_of_val(exchange)
+            + exchange.name.as_str().len()
+            + answer(&exchange.addresses.v4, |_| 0)
+            + answer(&exchange.addresses.v6, |_| 0)
+            // A host lives as long as an exchange that leads to it, so it counts here too.
+            + self.hosts.iter().map(Size::size).sum::<usize>()
+    }
+}

@@ -1,0 +1,185 @@
+//! Bytes in, replies out: one command and one reply at a time.
+//! Comes in: a stream and deadlines. Goes out: each reply, and how its reading ended.
+//! Every wait has an absolute end: of its step, and of the session; a server that drips cannot push it back.
+//! What a server sends unasked is dropped and told, never taken for an answer.
+
+use std::future::poll_fn;
+use std::io::ErrorKind;
+use std::pin::Pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::time::{Instant, timeout_at};
+
+use super::reply::{Incoming, Progress};
+use crate::model::smtp::Reply;
+
+/// Octets a server may send in one session.
+const SESSION_CAP: usize = 128 * 1024;
+/// A reply is 100 to 400 octets; what is longer takes more reads.
+const BUFFER: usize = 1024;
+/// A server that drips sends more pieces than a teaser and its greeting.
+const DRIPS: u32 = 3;
+
+/// How the reading of a reply ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// With its last line.
+    Complete,
+    /// Beyond the caps.
+    TooLong,
+    /// The server closed.
+    Closed,
+    /// The connection was reset.
+    Reset,
+    /// The step's time is over.
+    Late,
+    /// The session's time is over.
+    SessionOver,
+    /// Time is over, and all the while the server sent less than an octet a second.
+    Tarpit,
+}
+
+/// A conversation over one stream.
+#[derive(Debug)]
+pub(super) struct Dialogue<S> {
+    stream: S,
+    buffer: Box<[u8]>,
+    /// The octets in the buffer that no reply has taken.
+    waiting: std::ops::Range<usize>,
+    received: usize,
+    /// When the session ends, whatever happens.
+    over: Instant,
+    /// A reset is told once, and then looks like a close.
+    reset: bool,
+    /// Set once something came between a complete reply and the next command.
+    pub(super) desynchronised: bool,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
+    pub(super) fn new(stream: S, over: Instant) -> Self {
+        Self {
+            stream,
+            buffer: vec![0; BUFFER].into_boxed_slice(),
+            waiting: 0..0,
+            received: 0,
+            over,
+            reset: false,
+            desynchronised: false,
+        }
+    }
+
+    /// When the session ends.
+    pub(super) const fn over(&self) -> Instant {
+        self.over
+    }
+
+    /// Sends a command and reads its reply. What came unasked before is dropped.
+    pub(super) async fn ask(&mut self, command: &[u8], limit: Duration) -> (Reply, End) {
+        self.drop_unasked().await;
+        let asked = Instant::now();
+        let deadline = (asked + limit).min(self.over);
+        // A failed write is no answer: the reply to read may be the server's last word, or the end of the stream.
+        let written = async {
+            if self.stream.write_all(command).await.is_ok() {
+                // Only TLS holds anything back; where it fails the read says so.
+                let _flushed = self.stream.flush().await;
+            }
+        };
+        if timeout_at(deadline, written).await.is_err() {
+            let end = if deadline == self.over { End::SessionOver } else { End::Late };
+            return (Incoming::default().cut_off(ms(asked.elapsed())), end);
+        }
+        self.read(asked, deadline).await
+    }
+
+    /// Reads a reply that nobody asked for: the greeting.
+    pub(super) async fn listen(&mut self, limit: Duration) -> (Reply, End) {
+        let asked = Instant::now();
+        self.read(asked, (asked + limit).min(self.over)).await
+    }
+
+    /// Drops what was received and not taken; says how many octets that were.
+    pub(super) fn drop_waiting(&mut self) -> usize {
+        let dropped = self.waiting.len();
+        self.waiting = 0..0;
+        dropped
+    }
+
+    /// The stream below, for another protocol to go on with.
+    pub(super) const fn stream(&mut self) -> &mut S {
+        &mut self.stream
+    }
+
+    /// Says goodbye on the transport: FIN, and `close_notify` where there is TLS.
+    pub(super) async fn close(&mut self, limit: Duration) {
+        // A peer that is gone already cannot be told; nothing hangs on it.
+        let _told = timeout_at(Instant::now() + limit, self.stream.shutdown()).await;
+    }
+
+    async fn read(&mut self, asked: Instant, deadline: Instant) -> (Reply, End) {
+        let mut incoming = Incoming::default();
+        let mut pieces = 0_u32;
+        loop {
+            let waiting = self.buffer.get(self.waiting.clone()).unwrap_or_default();
+            let now_ms = ms(asked.elapsed());
+            let (used, progress) = incoming.take(waiting, now_ms);
+            self.waiting.start += used;
+            match progress {
+                Progress::Done => return (incoming.complete(now_ms), End::Complete),
+                Progress::TooLong => return (incoming.cut_off(now_ms), End::TooLong),
+                Progress::More if self.received >= SESSION_CAP => return (incoming.cut_off(now_ms), End::TooLong),
+                Progress::More => {}
+            }
+            let read = timeout_at(deadline, self.stream.read(&mut self.buffer)).await;
+            let end = match read {
+                Ok(Ok(0)) if self.reset => End::Reset,
+                Ok(Ok(0)) => End::Closed,
+                Ok(Ok(length)) => {
+                    self.waiting = 0..length;
+                    self.received += length;
+                    pieces += 1;
+                    continue;
+                }
+                // TLS without `close_notify` is a close as well.
+                Ok(Err(error)) if error.kind() == ErrorKind::UnexpectedEof => End::Closed,
+                Ok(Err(_)) => End::Reset,
+                Err(_) => self.overdue(&incoming, pieces, asked, deadline),
+            };
+            return (incoming.cut_off(ms(asked.elapsed())), end);
+        }
+    }
+
+    fn overdue(&self, incoming: &Incoming, pieces: u32, asked: Instant, deadline: Instant) -> End {
+        let slow = u64::try_from(incoming.bytes()).unwrap_or(u64::MAX) < asked.elapsed().as_secs();
+        if slow && pieces >= DRIPS {
+            End::Tarpit
+        } else if deadline == self.over {
+            End::SessionOver
+        } else {
+            End::Late
+        }
+    }
+
+    /// Looks once, without waiting, whether the server has spoken out of turn, and drops it.
+    async fn drop_unasked(&mut self) {
+        let mut dropped = self.drop_waiting();
+        let (stream, buffer, reset) = (&mut self.stream, &mut self.buffer, &mut self.reset);
+        dropped += poll_fn(|context| {
+            let mut buffer = ReadBuf::new(buffer);
+            // The end of the stream comes again with the next read.
+            let read = Pin::new(&mut *stream).poll_read(context, &mut buffer);
+            *reset |= matches!(&read, Poll::Ready(Err(error)) if error.kind() != ErrorKind::UnexpectedEof);
+            Poll::Ready(buffer.filled().len())
+        })
+        .await;
+        self.received += dropped;
+        self.desynchronised |= dropped > 0;
+    }
+}
+
+/// Whole milliseconds, as far as they fit.
+pub(super) fn ms(time: Duration) -> u32 {
+    u32::try_from(time.as_millis()).unwrap_or(u32::MAX)
+}

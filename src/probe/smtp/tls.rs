@@ -1,0 +1,198 @@
+//! STARTTLS handshakes that record instead of judging.
+//! Comes in: a stream and the exchange's name. Goes out: channel and certificate facts, and the stream inside TLS.
+//! Any certificate is accepted: opportunistic TLS has nothing better to fall back to (RFC 7435), and what is wrong with it
+//! is what we came to see. Nothing is resumed, so every session shows its certificate.
+
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustls::client::Resumption;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{Instant, timeout_at};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use super::certificate::facts;
+use crate::model::name::Name;
+use crate::model::smtp::{Tls, escape};
+use crate::model::words::TlsStatus;
+
+/// Octets kept of an error's text.
+const DETAIL_CAP: usize = 200;
+
+/// Why there can be no TLS client.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Every certificate would look untrusted.
+    #[error("no trusted root certificates on this machine ({0})")]
+    NoRoots(String),
+    /// The cryptography lacks a protocol version.
+    #[error("no usable TLS configuration")]
+    Configuration(#[source] rustls::Error),
+}
+
+/// Negotiates TLS 1.2 and 1.3 and records what the other side shows.
+#[derive(Debug)]
+pub struct Client {
+    config: ClientConfig,
+    roots: RootCertStore,
+    algorithms: WebPkiSupportedAlgorithms,
+}
+
+impl Client {
+    /// A client that calls a chain trusted when it leads to one of this machine's roots or of `extra_roots`. Reads the
+    /// machine's roots from disk.
+    pub fn new(extra_roots: &[CertificateDer<'static>]) -> Result<Self, Error> {
+        let native = rustls_native_certs::load_native_certs();
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(native.certs.into_iter().chain(extra_roots.iter().cloned()));
+        if roots.is_empty() {
+            let why = native.errors.first().map_or_else(|| "none found".to_owned(), ToString::to_string);
+            return Err(Error::NoRoots(why));
+        }
+        let provider = ring::default_provider();
+        let algorithms = provider.signature_verification_algorithms;
+        let mut config = ClientConfig::builder_with_provider(Arc::<CryptoProvider>::new(provider))
+            .with_safe_default_protocol_versions()
+            .map_err(Error::Configuration)?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(Recorder::new(algorithms)))
+            .with_no_client_auth();
+        config.resumption = Resumption::disabled();
+        Ok(Self { config, roots, algorithms })
+    }
+
+    /// Shakes hands until `deadline`. The name is sent (SNI) when it is a proper DNS name. No stream comes back from a
+    /// handshake that failed; the certificate does, if it was shown.
+    pub(super) async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        stream: S,
+        server_name: Option<&Name>,
+        deadline: Instant,
+    ) -> (Tls, Option<TlsStream<S>>) {
+        let sent = server_name.and_then(|name| ServerName::try_from(name.as_str().to_owned()).ok());
+        let sent = sent.filter(|name| matches!(name, ServerName::DnsName(_)));
+        // For an address no SNI is sent; which one does not matter, since nothing is compared with it.
+        let name = sent.clone().unwrap_or_else(|| ServerName::IpAddress(std::net::Ipv4Addr::UNSPECIFIED.into()));
+
+        let recorder = Arc::new(Recorder::new(self.algorithms));
+        let mut config = self.config.clone();
+        let verifier: Arc<dyn ServerCertVerifier> = Arc::<Recorder>::clone(&recorder);
+        config.dangerous().set_certificate_verifier(verifier);
+        let shaken = timeout_at(deadline, TlsConnector::from(Arc::new(config)).connect(name, stream)).await;
+
+        let mut tls = Tls::none(TlsStatus::HandshakeFailed);
+        tls.server_name = sent.map(|name| name.to_str().into());
+        let shown = recorder.shown();
+        tls.certificate = facts(&shown.chain, shown.unproven, &self.roots, self.algorithms, UnixTime::now());
+        match shaken {
+            Ok(Ok(stream)) => {
+                let (_, connection) = stream.get_ref();
+                tls.status = TlsStatus::Ok;
+                tls.version = connection.protocol_version().and_then(|version| version.as_str()).map(version_text);
+                tls.cipher =
+                    connection.negotiated_cipher_suite().and_then(|suite| suite.suite().as_str()).map(cipher_text);
+                (tls, Some(stream))
+            }
+            Ok(Err(error)) => {
+                tls.detail = Some(capped(&error));
+                (tls, None)
+            }
+            Err(_) => {
+                tls.detail = Some("handshake timed out".into());
+                (tls, None)
+            }
+        }
+    }
+}
+
+/// `TLSv1_3` is rustls' spelling of what everybody else writes `TLSv1.3`.
+fn version_text(version: &str) -> Box<str> {
+    version.replace('_', ".").into()
+}
+
+/// rustls says `TLS13_` where the IANA registry says `TLS_`.
+fn cipher_text(cipher: &str) -> Box<str> {
+    cipher.replacen("TLS13_", "TLS_", 1).into()
+}
+
+/// An error's text, escaped and capped: parts of it may come from the server.
+fn capped(error: &io::Error) -> Box<str> {
+    let text = error.to_string();
+    escape(text.as_bytes().get(..DETAIL_CAP).unwrap_or(text.as_bytes()))
+}
+
+/// What a server showed in one handshake.
+#[derive(Debug, Default)]
+struct Shown {
+    chain: Vec<CertificateDer<'static>>,
+    /// The server's signature does not fit the certificate, or cannot be checked: it may be somebody else's.
+    unproven: bool,
+}
+
+/// Accepts any certificate and keeps it.
+#[derive(Debug)]
+struct Recorder {
+    algorithms: WebPkiSupportedAlgorithms,
+    shown: Mutex<Shown>,
+}
+
+impl Recorder {
+    fn new(algorithms: WebPkiSupportedAlgorithms) -> Self {
+        Self { algorithms, shown: Mutex::default() }
+    }
+
+    fn shown(&self) -> Shown {
+        std::mem::take(&mut *self.shown.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// A signature that fails is noted, and the handshake goes on.
+    fn note(&self, verified: &Result<HandshakeSignatureValid, rustls::Error>) -> HandshakeSignatureValid {
+        if verified.is_err() {
+            self.shown.lock().unwrap_or_else(PoisonError::into_inner).unproven = true;
+        }
+        HandshakeSignatureValid::assertion()
+    }
+}
+
+impl ServerCertVerifier for Recorder {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let chain = std::iter::once(end_entity).chain(intermediates);
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner).chain =
+            chain.map(|certificate| certificate.clone().into_owned()).collect();
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(self.note(&verify_tls12_signature(message, certificate, signed, &self.algorithms)))
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(self.note(&verify_tls13_signature(message, certificate, signed, &self.algorithms)))
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
+}

@@ -1,0 +1,182 @@
+//! The prober over a zone that is written in the test.
+
+use std::net::SocketAddr;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+
+use super::*;
+use crate::model::dns::{RecordType, reverse_name};
+use crate::model::words::{IntroducedBy, MxStatus, Profile, SmtpStatus};
+use crate::probe::dns::Zone;
+use crate::probe::dnsbl::catalogue::{Request, choose};
+
+const WORLD: &str = "
+    many.org    SOA  ns.many.org
+    many.org    MX   10 mx.host.org
+    more.org    MX   10 mx.host.org
+    more.org    MX   20 192.0.2.9
+    mx.host.org A    192.0.2.25
+    25.2.0.192.in-addr.arpa PTR mx.host.org
+    null.org    MX   0 .
+    both.org    MX   0 .
+    both.org    MX   10 mx.host.org
+    own.org     A    192.0.2.26
+    sick.org    MX   !servfail
+    sick.org    A    192.0.2.26
+    bare.org    TXT  nothing
+    inside.org  MX   10 in.host.org
+    in.host.org A    10.1.2.3
+    gone.org    MX   10 mx.unregistered.org
+    25.2.0.192.bl.host.org A   127.0.0.2
+    25.2.0.192.bl.host.org TXT see elsewhere
+";
+
+fn settings(endpoint: SocketAddr) -> Settings {
+    let lists = choose(&Request { zones: vec!["bl.host.org".into()], ..Request::default() }).unwrap().lists;
+    Settings {
+        wanted: Wanted::ALL,
+        families: Families { v4: true, v6: true },
+        allowed: Allowed::new(vec!["192.0.2.0/24".parse().unwrap()]),
+        exclusions: Arc::default(),
+        naming: Naming::default(),
+        caller: smtp::session::Caller {
+            helo: Name::parse("scanner.host.org").unwrap(),
+            tls: None,
+            limits: smtp::session::Limits::of(Profile::Census),
+            naming: Naming::default(),
+        },
+        port: 25,
+        endpoint: Arc::new(move |_, _| endpoint),
+        lists: lists.into(),
+        smtp_rate: 0.0,
+        sockets: 10,
+        per_network: 0.0,
+        per_provider: 0.0,
+        dnsbl_rate: 0.0,
+        memory: 1 << 24,
+    }
+}
+
+fn target(subject: Subject) -> Target {
+    Target { sequence: 0, line: Some(1), text: Arc::from("as given"), subject, from_network: false, excluded: false }
+}
+
+fn domain(name: &str) -> Target {
+    target(Subject::Domain(Name::parse(name).unwrap()))
+}
+
+/// A server that greets as mx.host.org, and how many connections it has taken.
+async fn server() -> (SocketAddr, Arc<AtomicU64>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (address, taken) = (listener.local_addr().unwrap(), Arc::new(AtomicU64::new(0)));
+    let count = Arc::clone(&taken);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            count.fetch_add(1, Ordering::Relaxed);
+            tokio::spawn(async move {
+                let mut buffer = [0; 512];
+                let replies = ["220 mx.host.org ESMTP\r\n", "250 mx.host.org\r\n", "221 bye\r\n"];
+                for reply in replies {
+                    if stream.write_all(reply.as_bytes()).await.is_err() {
+                        return;
+                    }
+                    if stream.read(&mut buffer).await.unwrap_or(0) == 0 {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    (address, taken)
+}
+
+async fn prober() -> (Prober<Zone>, Arc<AtomicU64>) {
+    let (endpoint, taken) = server().await;
+    (Prober::new(Zone::parse(WORLD).unwrap(), settings(endpoint)), taken)
+}
+
+#[tokio::test]
+async fn domains_behind_one_exchange_share_everything() {
+    let (prober, taken) = prober().await;
+    let (many, more) = tokio::join!(prober.gather(domain("many.org")), prober.gather(domain("more.org")));
+    assert_eq!(taken.load(Ordering::Relaxed), 1, "one connection");
+    assert!(Arc::ptr_eq(&many.routes[0].hosts[0], &more.routes[0].hosts[0]));
+    let host = &many.routes[0].hosts[0];
+    assert_eq!(host.session.status, SmtpStatus::Ok);
+    assert_eq!(host.introduction.as_ref().unwrap().by, IntroducedBy::Greeting);
+    assert_eq!(host.confirmed().count(), 1);
+    assert_eq!(host.listings[0].codes.seen().unwrap().values, ["127.0.0.2".parse::<std::net::Ipv4Addr>().unwrap()]);
+    assert_eq!(host.listings[0].reason.seen().unwrap().values.len(), 1);
+    let ptr = Question { name: reverse_name(host.address), kind: RecordType::Ptr };
+    assert_eq!(prober.lookup.asked(&ptr), 1);
+    // The literal stands in its own route, and nobody was asked for it.
+    assert!(more.routes[1].hosts.is_empty());
+    let literal = Question { name: Name::trusted("192.0.2.9".into()), kind: RecordType::A };
+    assert_eq!(prober.lookup.asked(&literal), 0);
+}
+
+#[tokio::test]
+async fn the_kinds_of_mx_data_are_told_apart() {
+    let (prober, _) = prober().await;
+    for (name, status, routes) in [
+        ("many.org", MxStatus::Ok, 1),
+        ("null.org", MxStatus::NullMx, 1),
+        ("both.org", MxStatus::Ok, 1),
+        ("own.org", MxStatus::Implicit, 1),
+        ("bare.org", MxStatus::None, 1),
+        ("nowhere.org", MxStatus::Nxdomain, 0),
+        // A failure is no empty answer, whatever address there is.
+        ("sick.org", MxStatus::Servfail, 0),
+    ] {
+        let evidence = prober.gather(domain(name)).await;
+        assert_eq!((evidence.mx_status(), evidence.routes.len()), (status, routes), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_special_address_is_not_contacted_whatever_name_leads_to_it() {
+    let (prober, taken) = prober().await;
+    let evidence = prober.gather(domain("inside.org")).await;
+    let host = &evidence.routes[0].hosts[0];
+    assert_eq!(host.session.connect, ConnectStatus::Special);
+    assert_eq!(host.ptr.unknown(), Some(Cause::SpecialAddress));
+    let ptr = Question { name: reverse_name(host.address), kind: RecordType::Ptr };
+    assert_eq!((taken.load(Ordering::Relaxed), prober.lookup.asked(&ptr)), (0, 0));
+}
+
+#[tokio::test]
+async fn who_is_excluded_is_left_alone_by_name_and_by_address() {
+    let (endpoint, taken) = server().await;
+    let mut exclusions = Exclusions::default();
+    exclusions.add("host.org").unwrap();
+    exclusions.add("192.0.2.26").unwrap();
+    exclusions.seal();
+    let settings = Settings { exclusions: Arc::new(exclusions), ..settings(endpoint) };
+    let prober = Prober::new(Zone::parse(WORLD).unwrap(), settings);
+    for name in ["many.org", "own.org"] {
+        let evidence = prober.gather(domain(name)).await;
+        assert_eq!(evidence.routes[0].hosts[0].session.connect, ConnectStatus::Excluded, "{name}");
+    }
+    assert_eq!(taken.load(Ordering::Relaxed), 0);
+}
+
+#[tokio::test]
+async fn an_observed_introduction_is_looked_up_without_a_session() {
+    let (prober, taken) = prober().await;
+    let helo = "mx.host.org".into();
+    let subject = Subject::Observed { address: "192.0.2.25".parse().unwrap(), helo };
+    let evidence = prober.gather(target(subject)).await;
+    let host = &evidence.routes[0].hosts[0];
+    assert_eq!(host.introduced.addresses.all().collect::<Vec<_>>(), [host.address]);
+    assert_eq!(host.session.connect, ConnectStatus::NotAsked);
+    assert_eq!(taken.load(Ordering::Relaxed), 0);
+}
+
+#[tokio::test]
+async fn an_exchange_under_an_unregistered_domain_is_asked_for_once_more_above() {
+    let (prober, _) = prober().await;
+    let evidence = prober.gather(domain("gone.org")).await;
+    let exchange = evidence.routes[0].exchange.as_ref().unwrap();
+    assert!(exchange.organisation.absent().is_some_and(|absence| absence.how == Denial::Nxdomain));
+}

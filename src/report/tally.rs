@@ -1,0 +1,460 @@
+//! Counts of a run's rows, kept while they are written.
+//! Comes in: rows, those of one target in a row. Goes out: a summary for the terminal, and maps for the manifest.
+//! Memory does not grow with the run: one counter per word of each closed set.
+
+use std::fmt::Write as _;
+
+use serde::ser::{Serialize, SerializeMap as _, Serializer};
+
+use crate::model::assessment::Row;
+use crate::model::finding::Code;
+use crate::model::words::{Cause, ConnectStatus, Overall, Rule, Severity, Verdict};
+
+/// Findings the summary shows.
+const SHOWN_FINDINGS: usize = 10;
+/// Below this many addresses a share says nothing about the scanner.
+const SUSPECT_FROM: u64 = 20;
+/// More addresses than this in a hundred not open: port 25 may be blocked here.
+const SUSPECT_CLOSED: u64 = 90;
+/// More addresses than this in a hundred listed: a resolver may be answering for the lists.
+const SUSPECT_LISTED: u64 = 20;
+
+/// Counters of a run.
+#[derive(Debug, Clone)]
+pub struct Tally {
+    targets: u64,
+    rows: u64,
+    last_target: Option<u64>,
+    verdicts: [[u64; Verdict::ALL.len()]; Rule::ALL.len()],
+    overall: [u64; Overall::ALL.len()],
+    findings: Vec<Found>,
+    causes: [u64; Cause::ALL.len()],
+    dialled: u64,
+    not_open: u64,
+    asked_lists: u64,
+    listed: u64,
+}
+
+/// How often one code was found.
+#[derive(Debug, Clone, Copy)]
+struct Found {
+    rows: u64,
+    /// The worst severity it had.
+    severity: Severity,
+    /// The number of the last row it was found in: a row counts once, however often it has the code.
+    last_row: u64,
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        Self {
+            targets: 0,
+            rows: 0,
+            last_target: None,
+            verdicts: [[0; Verdict::ALL.len()]; Rule::ALL.len()],
+            overall: [0; Overall::ALL.len()],
+            findings: vec![Found { rows: 0, severity: Severity::Info, last_row: 0 }; Code::ALL.len()],
+            causes: [0; Cause::ALL.len()],
+            dialled: 0,
+            not_open: 0,
+            asked_lists: 0,
+            listed: 0,
+        }
+    }
+}
+
+impl Tally {
+    /// Counts one row. The rows of one target come one after the other.
+    pub fn add(&mut self, row: Row<'_>) {
+        let sequence = row.evidence.target.sequence;
+        if self.last_target != Some(sequence) {
+            self.last_target = Some(sequence);
+            self.targets += 1;
+        }
+        self.rows += 1;
+        for (counts, verdict) in self.verdicts.iter_mut().zip(row.assessment.verdicts) {
+            bump(counts, verdict as usize);
+        }
+        bump(&mut self.overall, row.assessment.overall as usize);
+        for (_, cause) in &row.assessment.unknown_why {
+            bump(&mut self.causes, *cause as usize);
+        }
+        for finding in &row.assessment.findings {
+            let found = self.findings.get_mut(finding.code as usize).expect("one counter per code");
+            found.severity = found.severity.min(finding.severity);
+            if found.last_row != self.rows {
+                found.last_row = self.rows;
+                found.rows += 1;
+            }
+        }
+        let Some(host) = row.host() else {
+            return;
+        };
+        match host.session.connect {
+            ConnectStatus::NotAsked | ConnectStatus::Excluded | ConnectStatus::Special => {}
+            ConnectStatus::Open => self.dialled += 1,
+            ConnectStatus::Refused
+            | ConnectStatus::Timeout
+            | ConnectStatus::Unreachable
+            | ConnectStatus::Reset
+            | ConnectStatus::SelfFault => {
+                self.dialled += 1;
+                self.not_open += 1;
+            }
+        }
+        if !host.listings.is_empty() {
+            self.asked_lists += 1;
+            self.listed += u64::from(!row.assessment.counted.is_empty());
+        }
+    }
+
+    /// Targets that have at least one row.
+    pub const fn targets(&self) -> u64 {
+        self.targets
+    }
+
+    /// Rows.
+    pub const fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Rows with this outcome of this rule.
+    pub fn verdicts(&self, rule: Rule, verdict: Verdict) -> u64 {
+        self.verdicts.get(rule as usize).and_then(|counts| counts.get(verdict as usize)).copied().unwrap_or(0)
+    }
+
+    /// Rows with this word over the five rules.
+    pub fn overall(&self, overall: Overall) -> u64 {
+        self.overall.get(overall as usize).copied().unwrap_or(0)
+    }
+
+    /// Rows that have this finding.
+    pub fn found(&self, code: Code) -> u64 {
+        self.findings.get(code as usize).map_or(0, |found| found.rows)
+    }
+
+    /// Whether a finding of at least this severity was found (`--fail-on`).
+    pub fn reached(&self, severity: Severity) -> bool {
+        self.findings.iter().any(|found| found.rows > 0 && found.severity <= severity)
+    }
+
+    /// What a person wants to see at the end of a run.
+    pub fn summary(&self, colour: bool) -> String {
+        let paint = Paint(colour);
+        let mut text = String::with_capacity(2_048);
+        line(&mut text, format_args!("{} targets, {} rows", self.targets, self.rows));
+        if self.rows == 0 {
+            return text;
+        }
+        self.table(&mut text, paint);
+        self.most_frequent(&mut text, paint);
+        self.unknowns(&mut text);
+        self.suspicions(&mut text, paint);
+        text
+    }
+
+    fn table(&self, text: &mut String, paint: Paint) {
+        line(text, format_args!("\n{:10} {:>16} {:>16} {:>16} {:>16}", "rule", "pass", "fail", "unknown", "n/a"));
+        for rule in Rule::ALL {
+            let mut cells = String::new();
+            for verdict in Verdict::ALL {
+                let count = self.verdicts(*rule, *verdict);
+                let cell = format!("{count:>9} {:>6}", share(count, self.rows));
+                cells.push(' ');
+                cells.push_str(&paint.verdict(*verdict, count, &cell));
+            }
+            line(text, format_args!("{:10}{cells}", rule.as_str()));
+        }
+        text.push('\n');
+        for overall in Overall::ALL {
+            let count = self.overall(*overall);
+            line(text, format_args!("{:13} {count:>13} {:>6}", overall.as_str(), share(count, self.rows)));
+        }
+    }
+
+    fn most_frequent(&self, text: &mut String, paint: Paint) {
+        let mut found: Vec<(Code, Found)> =
+            Code::ALL.iter().copied().zip(self.findings.iter().copied()).filter(|(_, found)| found.rows > 0).collect();
+        if found.is_empty() {
+            return;
+        }
+        found.sort_by_key(|(_, found)| std::cmp::Reverse(found.rows));
+        line(text, format_args!("\n{:9} {:>16}  most frequent findings", "severity", "rows"));
+        for (code, found) in found.iter().take(SHOWN_FINDINGS) {
+            let severity = paint.severity(found.severity, &format!("{:9}", found.severity));
+            line(text, format_args!("{severity} {:>9} {:>6}  {code}", found.rows, share(found.rows, self.rows)));
+        }
+        if let Some(more @ 1..) = found.len().checked_sub(SHOWN_FINDINGS) {
+            line(text, format_args!("{:9} {:>16}  and {more} more", "", ""));
+        }
+    }
+
+    fn unknowns(&self, text: &mut String) {
+        let mut causes: Vec<(Cause, u64)> =
+            Cause::ALL.iter().copied().zip(self.causes).filter(|(_, count)| *count > 0).collect();
+        if causes.is_empty() {
+            return;
+        }
+        causes.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        let all: u64 = causes.iter().map(|(_, count)| count).sum();
+        line(text, format_args!("\n{:26}  causes of unknown verdicts", "verdicts"));
+        for (cause, count) in causes {
+            line(text, format_args!("{:9} {count:>9} {:>6}  {cause}", "", share(count, all)));
+        }
+    }
+
+    fn suspicions(&self, text: &mut String, paint: Paint) {
+        for (part, whole, limit, what) in [
+            (self.not_open, self.dialled, SUSPECT_CLOSED, "of the addresses dialled are not open"),
+            (self.listed, self.asked_lists, SUSPECT_LISTED, "of the addresses looked up are listed"),
+        ] {
+            if whole >= SUSPECT_FROM && part * 100 > whole * limit {
+                let warning = format!("more than {limit}% {what}: suspect the scanner first");
+                line(text, format_args!("\n{}", paint.verdict(Verdict::Unknown, part, &warning)));
+            }
+        }
+    }
+}
+
+impl Serialize for Tally {
+    /// Maps from word to count; findings and causes that never came are left out.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("targets", &self.targets)?;
+        map.serialize_entry("rows", &self.rows)?;
+        map.serialize_entry(
+            "verdict",
+            &Counts(|| Overall::ALL.iter().map(|word| (word.as_str(), self.overall(*word)))),
+        )?;
+        for rule in Rule::ALL {
+            let counts = Counts(|| Verdict::ALL.iter().map(|word| (word.as_str(), self.verdicts(*rule, *word))));
+            map.serialize_entry(rule.as_str(), &counts)?;
+        }
+        let findings = Code::ALL.iter().map(|code| (code.as_str(), self.found(*code)));
+        map.serialize_entry("findings", &Counts(|| findings.clone().filter(|(_, count)| *count > 0)))?;
+        let causes = Cause::ALL.iter().map(|cause| cause.as_str()).zip(self.causes);
+        map.serialize_entry("unknown_why", &Counts(|| causes.clone().filter(|(_, count)| *count > 0)))?;
+        map.end()
+    }
+}
+
+/// Words and their counts, as a map.
+struct Counts<F>(F);
+
+impl<I: Iterator<Item = (&'static str, u64)>, F: Fn() -> I> Serialize for Counts<F> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map((self.0)())
+    }
+}
+
+/// Whether text is coloured.
+#[derive(Debug, Clone, Copy)]
+struct Paint(bool);
+
+impl Paint {
+    fn verdict(self, verdict: Verdict, count: u64, text: &str) -> String {
+        let colour = match verdict {
+            _ if count == 0 => "2",
+            Verdict::Pass => "32",
+            Verdict::Fail => "31",
+            Verdict::Unknown => "33",
+            Verdict::Na => "2",
+        };
+        self.with(colour, text)
+    }
+
+    fn severity(self, severity: Severity, text: &str) -> String {
+        let colour = match severity {
+            Severity::Error => "31",
+            Severity::Warning => "33",
+            Severity::Info => "2",
+        };
+        self.with(colour, text)
+    }
+
+    fn with(self, colour: &str, text: &str) -> String {
+        if self.0 { format!("\u{1b}[{colour}m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+}
+
+fn bump(counts: &mut [u64], at: usize) {
+    *counts.get_mut(at).expect("one counter per word") += 1;
+}
+
+/// A part of a whole in per cent, one decimal, rounded half up.
+fn share(part: u64, whole: u64) -> String {
+    let thousandths = (u128::from(part) * 2_000 + u128::from(whole)) / (u128::from(whole.max(1)) * 2);
+    format!("{}.{}%", thousandths / 10, thousandths % 10)
+}
+
+fn line(text: &mut String, arguments: std::fmt::Arguments<'_>) {
+    writeln!(text, "{arguments}").expect("writing to a String cannot fail");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::model::assessment::{Assessment, Judged};
+    use crate::model::dnsbl::Listing;
+    use crate::model::evidence::{Evidence, Host, Introduced, Route};
+    use crate::model::finding::Finding;
+    use crate::model::observed::Observed;
+    use crate::model::smtp::Session;
+    use crate::model::target::{Subject, Target};
+    use crate::model::words::Basis;
+
+    fn judged(sequence: u64, connect: ConnectStatus, verdict: Verdict, codes: &[(Code, Severity)]) -> Judged {
+        let address = "192.0.2.1".parse().unwrap();
+        let not_asked = Introduced::not_asked(Cause::NotAsked);
+        let host = Host {
+            address,
+            special: None,
+            basis: Basis::Announced,
+            ptr: Observed::NotAsked(Cause::NotAsked),
+            forward: Vec::new(),
+            session: Session::none(25, connect),
+            introduction: None,
+            ehlo: None,
+            introduced: not_asked,
+            listings: vec![Listing {
+                list: 0,
+                codes: Observed::NotAsked(Cause::NotAsked),
+                reason: Observed::NotAsked(Cause::NotAsked),
+            }],
+            scanned_at: 0,
+        };
+        let unknown = verdict == Verdict::Unknown;
+        let row = Assessment {
+            route: Some(0),
+            host: Some(0),
+            verdicts: [verdict; Rule::ALL.len()],
+            unknown_why: unknown.then_some((Rule::Introduces, Cause::ConnectTimeout)).into_iter().collect(),
+            overall: match verdict {
+                Verdict::Pass => Overall::Conformant,
+                Verdict::Fail => Overall::Misconfigured,
+                Verdict::Unknown => Overall::Undetermined,
+                Verdict::Na => Overall::Na,
+            },
+            ptr_class: None,
+            listed: Vec::new(),
+            counted: Vec::new(),
+            lists_unknown: Vec::new(),
+            findings: codes
+                .iter()
+                .map(|(code, severity)| Finding { code: *code, severity: *severity, detail: "".into() })
+                .collect(),
+        };
+        let target = Target {
+            sequence,
+            line: None,
+            text: Arc::from("192.0.2.1"),
+            subject: Subject::Address(address),
+            from_network: false,
+            excluded: false,
+        };
+        let route = Route { preference: None, exchange: None, hosts: vec![Arc::new(host)] };
+        let evidence = Evidence {
+            target,
+            mx: None,
+            routes: vec![route],
+            capped: false,
+            scanned_at: 0,
+            elapsed_ms: 1,
+            attempts: 1,
+        };
+        Judged { evidence, rows: vec![row] }
+    }
+
+    fn tally(all: &[Judged]) -> Tally {
+        let mut tally = Tally::default();
+        all.iter().flat_map(Judged::rows).for_each(|row| tally.add(row));
+        tally
+    }
+
+    fn mixed() -> Tally {
+        let mut all: Vec<Judged> = (0..30).map(|n| judged(n, ConnectStatus::Open, Verdict::Pass, &[])).collect();
+        for n in 30..40 {
+            let codes = [(Code::PtrGeneric, Severity::Info), (Code::DnsblListed, Severity::Error)];
+            let mut one = judged(n, ConnectStatus::Open, Verdict::Fail, &codes);
+            one.rows[0].counted.push("bl.example".into());
+            all.push(one);
+        }
+        all.push(judged(40, ConnectStatus::Open, Verdict::Fail, &[(Code::PtrGeneric, Severity::Warning)]));
+        all.push(judged(41, ConnectStatus::Timeout, Verdict::Unknown, &[(Code::ConnectTimeout, Severity::Warning)]));
+        all.push(judged(42, ConnectStatus::NotAsked, Verdict::Na, &[]));
+        tally(&all)
+    }
+
+    #[test]
+    fn the_summary_is_aligned_and_complete() {
+        insta::with_settings!({ snapshot_path => "../../fixtures/golden", prepend_module_to_snapshot => false }, {
+            insta::assert_snapshot!("summary", mixed().summary(false));
+        });
+    }
+
+    #[test]
+    fn colour_changes_nothing_but_colour() {
+        let mut plain = String::new();
+        let coloured = mixed().summary(true);
+        let mut rest = coloured.as_str();
+        while let Some((text, escape)) = rest.split_once('\u{1b}') {
+            plain.push_str(text);
+            rest = escape.split_once('m').unwrap().1;
+        }
+        plain.push_str(rest);
+        assert!(coloured.contains("\u{1b}[31m"));
+        assert_eq!(plain, mixed().summary(false));
+    }
+
+    #[test]
+    fn a_row_counts_once_for_a_code_and_a_target_once_for_its_rows() {
+        let twice = [(Code::PtrGeneric, Severity::Info), (Code::PtrGeneric, Severity::Warning)];
+        let mut one = judged(7, ConnectStatus::Open, Verdict::Fail, &twice);
+        one.rows.push(one.rows[0].clone());
+        let tally = tally(&[one]);
+        assert_eq!((tally.targets(), tally.rows(), tally.found(Code::PtrGeneric)), (1, 2, 2));
+        assert!(tally.reached(Severity::Warning));
+        assert!(!tally.reached(Severity::Error));
+    }
+
+    #[test]
+    fn a_scan_that_reaches_nobody_suspects_itself() {
+        let silent = |count| -> Vec<Judged> {
+            (0..count).map(|n| judged(n, ConnectStatus::Timeout, Verdict::Unknown, &[])).collect()
+        };
+        let suspicion = "more than 90% of the addresses dialled are not open: suspect the scanner first";
+        assert!(tally(&silent(20)).summary(false).contains(suspicion));
+        assert!(!tally(&silent(19)).summary(false).contains(suspicion));
+        let mut two_answer = silent(18);
+        two_answer.extend((18..20).map(|n| judged(n, ConnectStatus::Open, Verdict::Pass, &[])));
+        assert!(!tally(&two_answer).summary(false).contains(suspicion));
+    }
+
+    #[test]
+    fn the_manifest_gets_maps_without_zero_findings() {
+        let value = serde_json::to_value(mixed()).unwrap();
+        assert_eq!(value["targets"], 43);
+        assert_eq!(value["introduces"]["fail"], 11);
+        assert_eq!(value["verdict"]["conformant"], 30);
+        assert_eq!(
+            value["findings"],
+            serde_json::json!({ "ptr-generic": 11, "dnsbl-listed": 10, "connect-timeout": 1 })
+        );
+        assert_eq!(value["unknown_why"], serde_json::json!({ "connect-timeout": 1 }));
+    }
+
+    #[test]
+    fn an_empty_run_has_a_summary() {
+        assert_eq!(Tally::default().summary(false), "0 targets, 0 rows\n");
+    }
+
+    #[test]
+    fn shares_are_rounded_and_never_divide_by_zero() {
+        assert_eq!(share(1, 3), "33.3%");
+        assert_eq!(share(2, 3), "66.7%");
+        assert_eq!(share(0, 0), "0.0%");
+        assert_eq!(share(u64::MAX, u64::MAX), "100.0%");
+    }
+}

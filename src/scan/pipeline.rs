@@ -1,0 +1,386 @@
+//! Reader, workers, writer, and the bounded channels between them.
+//! Comes in: opened sources, a prober, a policy, a sink. Goes out: written rows and their tally.
+//! Long-lived workers pull targets; there is no task per target. What the writer cannot take holds the workers, and
+//! what they cannot take holds the reader.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::panic::AssertUnwindSafe;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread;
+
+use futures_util::FutureExt as _;
+use tokio::sync::{Semaphore, mpsc};
+
+use super::progress::{Counts, Failures, InFlight, Progress, Show, Total, Watched, add, failed_connection};
+use super::stop::{Level, Stop};
+use super::{Error, give_up};
+use crate::input::{self, Item, Source};
+use crate::judge;
+use crate::judge::policy::Policy;
+use crate::model::assessment::Judged;
+use crate::model::target::{Entry, Reject, Target};
+use crate::output::{self, Sink};
+use crate::plan::{self, Planner};
+use crate::probe::Prober;
+use crate::probe::dns::Lookup;
+use crate::report::tally::Tally;
+
+/// What the pipeline is made of.
+pub(super) struct Parts<L> {
+    pub(super) targets: Vec<String>,
+    pub(super) sources: Vec<Source>,
+    pub(super) plan: plan::Settings,
+    pub(super) prober: Arc<Prober<L>>,
+    pub(super) policy: Arc<Policy>,
+    pub(super) sink: Box<dyn Sink>,
+    pub(super) rejects: Option<PathBuf>,
+    pub(super) concurrency: usize,
+    pub(super) in_order: bool,
+    pub(super) show: Show,
+    pub(super) quiet: bool,
+    pub(super) verbose: bool,
+    pub(super) counts: Arc<Counts>,
+    pub(super) stop: Stop,
+}
+
+/// What came of it.
+pub(super) struct Done {
+    /// Every record has its rows or its reject.
+    pub(super) complete: bool,
+    /// Rows by verdict and finding.
+    pub(super) tally: Tally,
+    /// Name and SHA-256 of each input, in their order.
+    pub(super) digests: Vec<(String, String)>,
+}
+
+/// A target on its way; the index is its place in this run's own order.
+struct Work {
+    index: u64,
+    target: Target,
+}
+
+/// How many rejects are told on stderr when nothing else is wanted.
+const TOLD: u64 = 10;
+
+pub(super) async fn run<L: Lookup>(parts: Parts<L>) -> Result<Done, Error> {
+    let Parts { prober, policy, stop, counts, concurrency, .. } = parts;
+    let workers = concurrency.max(1);
+    let watched = Watched {
+        counts: Arc::clone(&counts),
+        failures: Arc::default(),
+        in_flight: Arc::new(InFlight::new(workers)),
+        total: Arc::new(total(&parts.sources)),
+    };
+    let (failures, in_flight) = (Arc::clone(&watched.failures), Arc::clone(&watched.in_flight));
+    let total = Arc::clone(&watched.total);
+    let progress = Arc::new(Progress::new(if parts.quiet { Show::None } else { parts.show }, watched));
+    let (give, take) = async_channel::bounded::<Work>(workers);
+    let (rows_in, rows_out) = mpsc::channel::<(u64, Judged)>(256);
+    // In input order, a straggler holds back all that come after it: this is how many may wait behind it.
+    let window = parts.in_order.then(|| Arc::new(Semaphore::new(workers * 4)));
+
+    let reader = {
+        let reader = Reader {
+            planner: Planner::new(parts.plan),
+            rejects: parts.rejects.map(input::Rejects::new),
+            tell: if parts.quiet { 0 } else if parts.verbose { u64::MAX } else { TOLD },
+            counts: Arc::clone(&counts),
+            total,
+            give,
+            window: window.clone(),
+            runtime: tokio::runtime::Handle::current(),
+            stop: stop.clone(),
+            progress: Arc::clone(&progress),
+            next: 0,
+        };
+        let (targets, sources, stop) = (parts.targets, parts.sources, stop.clone());
+        spawn("reader", move || {
+            let read = reader.read(&targets, sources);
+            if read.is_err() {
+                stop.at_least(Level::Drain);
+            }
+            read
+        })?
+    };
+    let writer = {
+        let writer = Writer { sink: parts.sink, counts: Arc::clone(&counts), window, tally: Tally::default() };
+        let (stop, in_order) = (stop.clone(), parts.in_order);
+        spawn("writer", move || {
+            let written = writer.write(rows_out, in_order);
+            if written.is_err() {
+                give_up(&stop);
+            }
+            written
+        })?
+    };
+
+    let mut crew = tokio::task::JoinSet::new();
+    for slot in 0..workers {
+        let (take, rows, prober, policy) = (take.clone(), rows_in.clone(), Arc::clone(&prober), Arc::clone(&policy));
+        let (in_flight, failures) = (Arc::clone(&in_flight), Arc::clone(&failures));
+        crew.spawn(async move {
+            while let Ok(Work { index, target }) = take.recv().await {
+                in_flight.set(slot, Some(Arc::clone(&target.text)));
+                let judged = examine(&prober, &policy, target).await;
+                note_failures(&failures, &judged);
+                // The writer has gone only when the run is being given up.
+                if rows.send((index, judged)).await.is_err() {
+                    break;
+                }
+                in_flight.set(slot, None);
+            }
+        });
+    }
+    drop((take, rows_in));
+
+    let mut ticks = tokio::time::interval(progress.interval());
+    ticks.tick().await;
+    let halted = loop {
+        tokio::select! {
+            worker = crew.join_next() => match worker {
+                Some(ended) => ended.expect("a worker catches the panics of its probes and judges without any"),
+                None => break false,
+            },
+            _ = ticks.tick() => progress.tick(),
+            () = stop.reached(Level::Halt) => break true,
+        }
+    };
+    crew.shutdown().await;
+    progress.finish();
+
+    // Both threads end by themselves once their channels are closed.
+    let (read, written) = tokio::task::spawn_blocking(move || (reader.join(), writer.join()))
+        .await
+        .expect("joining threads does not panic");
+    let written = written.expect("the writer does not panic")?;
+    let (digests, read_all) = read.expect("the reader does not panic")?;
+    let complete = read_all && !halted;
+    if complete { written.sink.finish()? } else { written.sink.close()? }
+    Ok(Done { complete, tally: written.tally, digests })
+}
+
+/// The bytes of all inputs, as far as they are known beforehand.
+fn total(sources: &[Source]) -> Total {
+    let total = Total::default();
+    let sizes: Option<u64> = sources.iter().map(|source| source.progress().total()).sum();
+    total.bytes.store(sizes.unwrap_or(0), Ordering::Relaxed);
+    total
+}
+
+/// Probes and judges one target. A panic costs this one row, as a fault of ours.
+async fn examine<L: Lookup>(prober: &Prober<L>, policy: &Policy, target: Target) -> Judged {
+    let gathered = AssertUnwindSafe(Box::pin(prober.gather(target.clone()))).catch_unwind().await;
+    let evidence = gathered.unwrap_or_else(|_panic| prober.broken(target));
+    judge::assess(evidence, policy)
+}
+
+fn note_failures(failures: &Failures, judged: &Judged) {
+    let mut causes: Vec<_> = judged
+        .rows()
+        .flat_map(|row| {
+            let connection = row.host().and_then(|host| failed_connection(host.session.connect));
+            connection.into_iter().chain(row.assessment.unknown_why.iter().map(|(_, cause)| *cause))
+        })
+        .collect();
+    causes.sort_unstable();
+    causes.dedup();
+    causes.into_iter().for_each(|cause| failures.count(cause));
+}
+
+fn spawn<T: Send + 'static>(
+    name: &'static str,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<thread::JoinHandle<T>, Error> {
+    let thread = thread::Builder::new().name(name.to_owned()).spawn(work);
+    thread.map_err(|source| Error::System { what: "start a thread", source })
+}
+
+struct Reader {
+    planner: Planner,
+    rejects: Option<input::Rejects>,
+    /// How many rejects are still told on stderr.
+    tell: u64,
+    counts: Arc<Counts>,
+    total: Arc<Total>,
+    give: async_channel::Sender<Work>,
+    window: Option<Arc<Semaphore>>,
+    runtime: tokio::runtime::Handle,
+    stop: Stop,
+    progress: Arc<Progress>,
+    next: u64,
+}
+
+/// The digests of the inputs, and whether all was read.
+type Read_ = (Vec<(String, String)>, bool);
+
+impl Reader {
+    fn read(mut self, targets: &[String], sources: Vec<Source>) -> Result<Read_, Error> {
+        let mut digests = Vec::with_capacity(sources.len());
+        for target in targets {
+            if !self.item(input::argument(target))? {
+                return Ok((digests, false));
+            }
+        }
+        let mut before = 0;
+        for mut source in sources {
+            let bytes = source.progress();
+            while let Some(item) = source.next() {
+                if !self.item(item?)? {
+                    return Ok((digests, false));
+                }
+                self.total.read.store(before + bytes.read(), Ordering::Relaxed);
+            }
+            before += bytes.read();
+            digests.push((source.name().to_owned(), source.digest()));
+        }
+        if let Some(rejects) = self.rejects.take() {
+            rejects.finish()?;
+        }
+        self.counts.read_all.store(true, Ordering::Relaxed);
+        Ok((digests, true))
+    }
+
+    /// Handles one record; false when the run is to stop.
+    fn item(&mut self, item: Item) -> Result<bool, Error> {
+        if self.stop.level() > Level::Run {
+            return Ok(false);
+        }
+        add(&self.counts.records, 1);
+        match item {
+            Item::Entry(entry) => Ok(self.entry(entry)),
+            Item::Reject(reject) => {
+                self.reject(&reject)?;
+                Ok(true)
+            }
+        }
+    }
+
+    fn entry(&mut self, entry: Entry) -> bool {
+        let size = u64::try_from(plan::size(&entry)).unwrap_or(u64::MAX);
+        self.total.pending.store(size, Ordering::Relaxed);
+        let (mut seen, mut excluded) = (0_u64, 0_u64);
+        for target in self.planner.targets(entry) {
+            seen += 1;
+            excluded += u64::from(target.excluded);
+            if let Some(window) = &self.window {
+                let permit = self.runtime.block_on(window.acquire()).expect("the window is never closed");
+                permit.forget();
+            }
+            let work = Work { index: self.next, target };
+            // Closed means that the workers have gone, which only a halt does.
+            if self.stop.level() > Level::Run || self.give.send_blocking(work).is_err() {
+                return false;
+            }
+            self.next += 1;
+            add(&self.counts.taken, 1);
+            self.total.pending.store(size.saturating_sub(seen), Ordering::Relaxed);
+        }
+        self.total.pending.store(0, Ordering::Relaxed);
+        if seen == 0 {
+            add(&self.counts.elsewhere, 1);
+        } else if seen == excluded {
+            add(&self.counts.excluded, 1);
+        }
+        true
+    }
+
+    fn reject(&mut self, reject: &Reject) -> Result<(), Error> {
+        add(&self.counts.rejected, 1);
+        if self.tell > 0 {
+            self.tell -= 1;
+            let record = reject.record.map_or(String::new(), |record| format!("record {record}, "));
+            let line = format!("{}: {record}column {}: {} ({})", reject.file, reject.column, reject.reason, reject.text);
+            self.progress.say(&line);
+            if self.tell == 0 && self.rejects.is_some() {
+                self.progress.say("further rejects are in the rejects file only");
+            }
+        }
+        if let Some(rejects) = &mut self.rejects {
+            rejects.write(reject)?;
+        }
+        Ok(())
+    }
+}
+
+struct Writer {
+    sink: Box<dyn Sink>,
+    counts: Arc<Counts>,
+    window: Option<Arc<Semaphore>>,
+    tally: Tally,
+}
+
+impl Writer {
+    fn write(mut self, mut rows: mpsc::Receiver<(u64, Judged)>, in_order: bool) -> Result<Self, output::Error> {
+        let mut early = BTreeMap::new();
+        let mut next = 0;
+        while let Some((index, judged)) = rows.blocking_recv() {
+            if !in_order {
+                self.row(&judged)?;
+                continue;
+            }
+            early.insert(index, judged);
+            while let Some(judged) = early.remove(&next) {
+                self.row(&judged)?;
+                next += 1;
+            }
+        }
+        // Only a run that was cut short leaves gaps.
+        for judged in early.values() {
+            self.row(judged)?;
+        }
+        Ok(self)
+    }
+
+    fn row(&mut self, judged: &Judged) -> Result<(), output::Error> {
+        for row in judged.rows() {
+            self.sink.write(row)?;
+            self.tally.add(row);
+            add(&self.counts.rows, 1);
+        }
+        add(&self.counts.done, 1);
+        if let Some(window) = &self.window {
+            window.add_permits(1);
+        }
+        Ok(())
+    }
+}
+
+/// Lines made by the program, read like a file.
+pub(super) struct Lines {
+    lines: Box<dyn Iterator<Item = String> + Send>,
+    line: Vec<u8>,
+    at: usize,
+}
+
+impl Lines {
+    pub(super) fn new(lines: Box<dyn Iterator<Item = String> + Send>) -> Self {
+        Self { lines, line: Vec::new(), at: 0 }
+    }
+}
+
+impl Read for Lines {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let mut filled = 0;
+        while filled < buffer.len() {
+            let rest = self.line.get(self.at..).unwrap_or_default();
+            if rest.is_empty() {
+                let Some(line) = self.lines.next() else { break };
+                self.line = line.into_bytes();
+                self.line.push(b'\n');
+                self.at = 0;
+                continue;
+            }
+            let room = buffer.get_mut(filled..).unwrap_or_default();
+            let count = rest.len().min(room.len());
+            for (to, from) in room.iter_mut().zip(rest) {
+                *to = *from;
+            }
+            filled += count;
+            self.at += count;
+        }
+        Ok(filled)
+    }
+}
