@@ -53,8 +53,9 @@ impl Tally {
     pub(in super::super) fn of(policy: &Policy, host: &Host) -> Self {
         let mut tally = Self::default();
         for (at, list) in policy.lists.iter().enumerate() {
-            // A list without IPv6 says nothing of an IPv6 address, and is not missed.
-            if host.address.to_canonical().is_ipv6() && !list.ipv6 {
+            // A list of the other family says nothing of this address, and is not missed.
+            let served = if host.address.to_canonical().is_ipv6() { list.ipv6 } else { list.ipv4 };
+            if !served {
                 continue;
             }
             let listing = host.listings.iter().find(|listing| usize::from(listing.list) == at);

@@ -1,20 +1,15 @@
-//! The blocklists this program knows, those the user names, and those nobody should ask.
-//! Comes in: `catalogue.toml`, the user's zones and files. Goes out: the run's lists and the quorum of rule 5.
-//! Everything about a list is data: a list that changes is mended in the file, or by the user's own.
+//! Which blocklists a run asks.
+//! Comes in: what the user names, and what is known of lists. Goes out: the run's lists and the quorum of rule 5.
+//! A list that nobody should ask, or not about addresses, is refused with its reason, never left out in silence.
 
-use std::net::Ipv4Addr;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, LazyLock};
+use std::path::PathBuf;
 
-use serde::Deserialize;
+pub use super::entry::{Code, Entry, FileError, Kind, Offer, Status, denied, known, redacted};
+use super::entry::{find, normal, read};
+use crate::model::dnsbl::{List, Quorum};
+use crate::model::name::NameError;
 
-use crate::model::dnsbl::{CodeRule, List, ListClass, Quorum};
-use crate::model::name::{Name, NameError};
-
-static BUILT_IN: LazyLock<File> =
-    LazyLock::new(|| toml::from_str(include_str!("catalogue.toml")).expect("the catalogue is tested to be readable"));
-
-/// The quorum when the program chooses the lists.
+/// The quorum when the program chooses the lists, and the most that is demanded of the user's own.
 const QUORUM: f32 = 1.5;
 
 /// What the user asks for.
@@ -22,7 +17,7 @@ const QUORUM: f32 = 1.5;
 pub struct Request {
     /// Zones by name; of a list with a key, the zone with the key in it.
     pub zones: Vec<String>,
-    /// Files that replace or add entries.
+    /// Files that replace or add entries; every list of a file is asked.
     pub files: Vec<PathBuf>,
     /// Ask no list at all.
     pub none: bool,
@@ -37,27 +32,14 @@ pub struct Chosen {
     pub quorum: Quorum,
 }
 
-/// Why lists cannot be used.
+/// Why lists cannot be used. No message shows a key.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A file cannot be read.
-    #[error("cannot read {path}")]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// The system's reason.
-        source: std::io::Error,
-    },
-    /// A file cannot be understood.
-    #[error("cannot understand {path}")]
-    Parse {
-        /// The file.
-        path: PathBuf,
-        /// The parser's reason, with line and column.
-        source: Box<toml::de::Error>,
-    },
+    /// A file of the user.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// A zone is no domain name.
-    #[error("the blocklist {zone:?} {source}", source = .reason)]
+    #[error("cannot use {zone:?} as a blocklist: it {reason}")]
     Zone {
         /// The zone.
         zone: String,
@@ -70,67 +52,22 @@ pub enum Error {
         /// The zone.
         zone: String,
         /// Why not.
-        why: String,
+        why: &'static str,
     },
+    /// A list of domain names.
+    #[error("the list {0} holds domain names: it cannot be asked about addresses")]
+    Names(String),
     /// A zone that needs a key.
     #[error("the blocklist {0} needs your key in the place of KEY")]
     Key(String),
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    #[serde(default, rename = "checked")]
-    _checked: Option<String>,
-    #[serde(default)]
-    list: Vec<Entry>,
-    #[serde(default)]
-    deny: Vec<Deny>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Entry {
-    zone: String,
-    /// The key in the place of a zone's KEY label.
-    #[serde(default)]
-    key: Option<String>,
-    #[serde(default)]
-    default: bool,
-    #[serde(default)]
-    core: bool,
-    #[serde(default = "yes")]
-    ipv4: bool,
-    #[serde(default)]
-    ipv6: bool,
-    #[serde(default)]
-    rate: Option<f32>,
-    #[serde(default)]
-    lookup: Option<String>,
-    #[serde(default)]
-    codes: Vec<Code>,
-}
-
-const fn yes() -> bool {
-    true
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Code {
-    from: Ipv4Addr,
-    #[serde(default)]
-    to: Option<Ipv4Addr>,
-    class: ListClass,
-    #[serde(default)]
-    weight: f32,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Deny {
-    zones: Vec<String>,
-    why: String,
+    /// Figures of a file that make no sense.
+    #[error("the blocklist {zone} {fault}")]
+    Fault {
+        /// The zone.
+        zone: String,
+        /// What is wrong.
+        fault: String,
+    },
 }
 
 /// The lists of a run: those the user names, else the catalogue's own choice.
@@ -138,225 +75,341 @@ pub fn choose(request: &Request) -> Result<Chosen, Error> {
     if request.none {
         return Ok(Chosen { lists: Vec::new(), quorum: Quorum { weight: QUORUM, core: true } });
     }
-    let mut own = Vec::new();
-    for path in &request.files {
-        own.extend(read(path)?);
-    }
-    if own.is_empty() && request.zones.is_empty() {
-        let defaults = BUILT_IN.list.iter().filter(|entry| entry.default);
-        let lists = defaults.map(|entry| list(entry, &entry.zone)).collect::<Result<_, _>>()?;
-        return Ok(Chosen { lists, quorum: Quorum { weight: QUORUM, core: true } });
+    if request.files.is_empty() && request.zones.is_empty() {
+        return defaults();
     }
     let mut lists: Vec<List> = Vec::new();
-    let mut add = |list: List| {
-        lists.retain(|known| known.zone != list.zone);
+    // What is named later replaces what was named before.
+    let mut add = |entry: &Entry, zone: &str| {
+        let list = list(entry, zone)?;
+        lists.retain(|earlier| earlier.zone != list.zone);
         lists.push(list);
+        Ok::<_, Error>(())
     };
-    for entry in &own {
-        let zone = match &entry.key {
-            Some(key) => entry.zone.replacen("KEY", key, 1),
-            None => entry.zone.clone(),
-        };
-        add(list(entry, &zone)?);
+    let mut own: Vec<(String, Entry)> = Vec::new();
+    for path in &request.files {
+        own.extend(read(path)?.into_iter().map(|own| (own.zone(), own.entry())));
     }
-    for zone in &request.zones {
-        let zone = zone.trim_end_matches('.').to_ascii_lowercase();
-        let known = own.iter().chain(&BUILT_IN.list).find(|entry| serves(&entry.zone, &zone));
-        add(match known {
-            Some(entry) => list(entry, &zone)?,
-            None => list(&unknown(&zone), &zone)?,
-        });
+    for (zone, entry) in &own {
+        add(entry, zone)?;
+    }
+    for zone in request.zones.iter().map(|zone| normal(zone)) {
+        if own.iter().any(|(known, _)| *known == zone) {
+            continue;
+        }
+        match find(&zone) {
+            Some(entry) => add(entry, &zone)?,
+            None => add(&Entry::unknown(&zone), &zone)?,
+        }
     }
     let weight: f32 = lists.iter().map(List::weight).sum();
     Ok(Chosen { lists, quorum: Quorum { weight: weight.min(QUORUM), core: false } })
 }
 
-/// A zone as it may be shown: the key of a list that has one is taken out.
-pub fn redacted(zone: &str) -> String {
-    let zone = zone.trim_end_matches('.').to_ascii_lowercase();
-    let known = BUILT_IN.list.iter().find(|entry| serves(&entry.zone, &zone));
-    known.map_or(zone, |entry| entry.zone.clone())
-}
-
-/// Whether a zone is this entry's, with any key in the place of KEY.
-fn serves(entry: &str, zone: &str) -> bool {
-    match entry.strip_prefix("KEY") {
-        None => entry == zone,
-        Some(rest) => zone.strip_suffix(rest).is_some_and(|key| !key.is_empty() && !key.contains('.')),
+/// The lists anybody may ask. What is missing to the quorum is missing: without a key the honest answer can be unknown.
+fn defaults() -> Result<Chosen, Error> {
+    let mut lists = Vec::new();
+    for entry in known() {
+        match entry.default {
+            Offer::Always | Offer::SelfTest => lists.push(list(entry, &entry.zone)?),
+            Offer::Ipv6 => lists.push(List { ipv4: false, ..list(entry, &entry.zone)? }),
+            Offer::Key | Offer::Registered | Offer::Named => {}
+        }
     }
-}
-
-/// A list nobody has described: taken for a list of spam sources with the usual codes.
-fn unknown(zone: &str) -> Entry {
-    let code = Code {
-        from: Ipv4Addr::new(127, 0, 0, 2),
-        to: Some(Ipv4Addr::new(127, 0, 0, 254)),
-        class: ListClass::SpamSource,
-        weight: 1.0,
-    };
-    Entry {
-        zone: zone.to_owned(),
-        key: None,
-        default: false,
-        core: false,
-        ipv4: true,
-        ipv6: true,
-        rate: None,
-        lookup: None,
-        codes: vec![code],
-    }
-}
-
-fn read(path: &Path) -> Result<Vec<Entry>, Error> {
-    let text = std::fs::read_to_string(path).map_err(|source| Error::Read { path: path.into(), source })?;
-    let file: File =
-        toml::from_str(&text).map_err(|source| Error::Parse { path: path.into(), source: Box::new(source) })?;
-    let described = |entry: Entry| if entry.codes.is_empty() { like_built_in(entry) } else { entry };
-    Ok(file.list.into_iter().map(described).collect())
-}
-
-/// An entry without codes takes everything it does not say from the catalogue, or is a list nobody has described.
-fn like_built_in(entry: Entry) -> Entry {
-    let base = BUILT_IN.list.iter().find(|known| known.zone == entry.zone).cloned();
-    let base = base.unwrap_or_else(|| unknown(&entry.zone));
-    Entry {
-        key: entry.key,
-        rate: entry.rate.or(base.rate),
-        lookup: entry.lookup.or_else(|| base.lookup.clone()),
-        ..base
-    }
+    Ok(Chosen { lists, quorum: Quorum { weight: QUORUM, core: true } })
 }
 
 fn list(entry: &Entry, zone: &str) -> Result<List, Error> {
-    if let Some(deny) = BUILT_IN.deny.iter().find(|deny| deny.zones.iter().any(|pattern| denies(pattern, zone))) {
-        return Err(Error::Denied { zone: zone.to_owned(), why: deny.why.clone() });
+    let shown = || redacted(zone);
+    if let Some(why) = denied(zone) {
+        return Err(Error::Denied { zone: shown(), why });
     }
-    if entry.zone.starts_with("KEY.") && zone.to_ascii_lowercase().starts_with("key.") {
-        return Err(Error::Key(zone.to_owned()));
+    if entry.kind == Kind::Name {
+        return Err(Error::Names(shown()));
     }
-    let name = Name::parse(zone).map_err(|reason| Error::Zone { zone: entry.zone.clone(), reason })?;
-    let refusals = CodeRule {
-        from: Ipv4Addr::new(127, 255, 255, 0),
-        to: Ipv4Addr::new(127, 255, 255, 255),
-        class: ListClass::Refusal,
-        weight: 0.0,
-    };
-    let codes = entry.codes.iter().map(|code| CodeRule {
-        from: code.from,
-        to: code.to.unwrap_or(code.from),
-        class: code.class,
-        weight: code.weight,
-    });
-    Ok(List {
-        zone: name,
-        shown: Arc::from(entry.zone.as_str()),
-        codes: std::iter::once(refusals).chain(codes).collect(),
-        ipv4: entry.ipv4,
-        ipv6: entry.ipv6,
-        core: entry.core,
-        lookup: entry.lookup.as_deref().map(Arc::from),
-        rate: entry.rate,
-    })
-}
-
-fn denies(pattern: &str, zone: &str) -> bool {
-    match pattern.strip_prefix("*.") {
-        Some(parent) => zone == parent || zone.strip_suffix(parent).is_some_and(|head| head.ends_with('.')),
-        None => pattern == zone,
+    if zone.starts_with("key.") {
+        return Err(Error::Key(zone.replacen("key.", "KEY.", 1)));
     }
+    if let Some(fault) = entry.fault() {
+        return Err(Error::Fault { zone: entry.zone.clone(), fault });
+    }
+    entry.list(zone).map_err(|reason| Error::Zone { zone: shown(), reason })
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
+    use std::net::Ipv4Addr;
 
     use super::*;
+    use crate::model::dnsbl::ListClass;
+
+    const KEY: &str = "abcdefghijklmnopqrstuvwxyz";
 
     fn zones(zones: &[&str]) -> Result<Chosen, Error> {
         choose(&Request { zones: zones.iter().map(|zone| (*zone).to_owned()).collect(), ..Request::default() })
     }
 
+    fn file(text: &str) -> Result<Chosen, Error> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(&file, text).unwrap();
+        choose(&Request { files: vec![file.path().into()], ..Request::default() })
+    }
+
+    fn class(list: &List, code: [u8; 4]) -> Option<ListClass> {
+        list.meaning(code.into()).map(|rule| rule.class)
+    }
+
     #[test]
     fn the_catalogue_is_sane() {
         let mut seen = HashSet::new();
-        for entry in &BUILT_IN.list {
+        for entry in known() {
             assert!(seen.insert(&entry.zone), "{} stands there twice", entry.zone);
-            let list = list(entry, &entry.zone.replacen("KEY", "k3y", 1)).unwrap();
-            assert!((0.0..=1.0).contains(&list.weight()), "{}", entry.zone);
-            assert!(entry.ipv4 || entry.ipv6);
+            assert_eq!(entry.fault(), None, "{}", entry.zone);
+            assert_eq!(denied(&entry.zone), None, "{}", entry.zone);
+            let date: Vec<usize> = entry.checked.split('-').map(str::len).collect();
+            assert_eq!(date, [4, 2, 2], "{}: {}", entry.zone, entry.checked);
+            assert!(!entry.usage.is_empty() && entry.usage.len() < 200, "{}", entry.zone);
+            assert!(!entry.codes.is_empty() || entry.kind == Kind::Name, "{}", entry.zone);
             for code in &entry.codes {
-                assert!(code.from.is_loopback() && code.to.is_none_or(|to| to >= code.from), "{}", entry.zone);
-                assert_eq!(
-                    code.weight > 0.0,
-                    code.class.counts(),
-                    "{} {}: only what counts weighs",
-                    entry.zone,
-                    code.from
-                );
+                let (zone, from) = (&entry.zone, code.from);
+                assert!(code.weight <= 1.0, "{zone} {from}");
+                assert_eq!(code.weight > 0.0, code.class.counts(), "{zone} {from}: what counts weighs, nothing else");
             }
-            assert!(!entry.default || !entry.zone.contains("KEY"), "{} cannot be asked without a key", entry.zone);
+            let needs_key = entry.zone.starts_with("KEY.");
+            assert!(!needs_key || matches!(entry.default, Offer::Key | Offer::Named), "{}", entry.zone);
+            let list = entry.list(&entry.zone.replacen("KEY", KEY, 1)).unwrap();
+            assert!(!list.core || list.weight() >= 0.6, "{} is too light for a core list", entry.zone);
+            assert_eq!(class(&list, [127, 255, 255, 254]), Some(ListClass::Refusal), "{}", entry.zone);
+            assert!(!list.shown.contains(KEY));
         }
+    }
+
+    #[test]
+    fn codes_mean_what_their_lists_say() {
+        let zen = &zones(&["zen.spamhaus.org"]).unwrap().lists[0];
+        assert_eq!(class(zen, [127, 0, 0, 4]), Some(ListClass::Exploited));
+        assert_eq!(class(zen, [127, 0, 0, 11]), Some(ListClass::Policy));
+        assert_eq!(class(zen, [127, 0, 0, 1]), None);
+        let allow = &zones(&["list.dnswl.org"]).unwrap().lists[0];
+        assert_eq!(class(allow, [127, 0, 5, 2]), Some(ListClass::Allow));
+        assert_eq!(class(allow, [127, 0, 0, 255]), Some(ListClass::Refusal));
+        assert_eq!(class(allow, [127, 0, 10, 3]), Some(ListClass::Refusal));
+        let drones = &zones(&["dnsbl.dronebl.org"]).unwrap().lists[0];
+        assert_eq!(class(drones, [127, 0, 0, 9]), Some(ListClass::OpenRelay));
+        assert_eq!(class(drones, [127, 0, 0, 13]), Some(ListClass::Attack));
+        assert_eq!(class(drones, [127, 0, 0, 18]), Some(ListClass::Reputation));
     }
 
     #[test]
     fn the_defaults_ask_for_no_entitlement() {
         let chosen = choose(&Request::default()).unwrap();
-        let shown: Vec<&str> = chosen.lists.iter().map(|list| &*list.shown).collect();
-        assert!(shown.contains(&"bl.spamcop.net") && shown.contains(&"list.dnswl.org"), "{shown:?}");
+        let asked = |ipv4: bool| {
+            let lists = chosen.lists.iter().filter(move |list| if ipv4 { list.ipv4 } else { list.ipv6 });
+            let mut zones: Vec<&str> = lists.map(|list| &*list.shown).collect();
+            zones.sort_unstable();
+            zones
+        };
+        assert_eq!(
+            asked(true),
+            [
+                "bl.mailspike.net",
+                "bl.spamcop.net",
+                "bl.spameatingmonkey.net",
+                "dnsbl-1.uceprotect.net",
+                "list.dnswl.org",
+                "psbl.surriel.com",
+                "zen.spamhaus.org"
+            ]
+        );
+        assert_eq!(
+            asked(false),
+            [
+                "all.s5h.net",
+                "bip.virusfree.cz",
+                "bl.ipv6.spameatingmonkey.net",
+                "dnsbl.dronebl.org",
+                "list.dnswl.org",
+                "zen.spamhaus.org"
+            ]
+        );
         assert_eq!(chosen.quorum, Quorum { weight: 1.5, core: true });
+        for ipv4 in [true, false] {
+            let lists = chosen.lists.iter().filter(|list| if ipv4 { list.ipv4 } else { list.ipv6 });
+            assert!(lists.map(List::weight).sum::<f32>() >= 1.5, "a pass must be within reach, IPv4: {ipv4}");
+        }
+    }
+
+    #[test]
+    fn no_list_is_asked_when_none_is_wanted() {
+        let request = Request { none: true, zones: vec!["bl.spamcop.net".into()], ..Request::default() };
+        assert!(choose(&request).unwrap().lists.is_empty());
     }
 
     #[test]
     fn named_lists_lower_the_quorum_to_what_they_weigh() {
-        let chosen = zones(&["bl.spamcop.net", "psbl.surriel.com"]).unwrap();
+        let chosen = zones(&["bl.spamcop.net", "PSBL.surriel.com.", "bl.spamcop.net"]).unwrap();
+        assert_eq!(chosen.lists.len(), 2, "a list named twice is asked once");
         assert!((chosen.quorum.weight - 0.9).abs() < 1e-6 && !chosen.quorum.core);
+        let chosen = zones(&["zen.spamhaus.org", "bl.spamcop.net", "psbl.surriel.com"]).unwrap();
+        assert!((chosen.quorum.weight - 1.5).abs() < 1e-6 && !chosen.quorum.core);
+    }
+
+    #[test]
+    fn a_zone_nobody_described_lists_spam_sources() {
         let chosen = zones(&["bl.my-own-list.org"]).unwrap();
         let list = &chosen.lists[0];
         assert!((chosen.quorum.weight - 1.0).abs() < 1e-6);
-        assert_eq!(list.meaning(Ipv4Addr::new(127, 0, 0, 254)).unwrap().class, ListClass::SpamSource);
-        assert_eq!(list.meaning(Ipv4Addr::new(127, 255, 255, 254)).unwrap().class, ListClass::Refusal);
-        assert_eq!(list.meaning(Ipv4Addr::LOCALHOST), None);
+        for (code, meaning) in [
+            ([127, 0, 0, 1], None),
+            ([127, 0, 0, 2], Some(ListClass::SpamSource)),
+            ([127, 0, 0, 254], Some(ListClass::SpamSource)),
+            ([127, 0, 0, 255], None),
+            ([127, 255, 255, 254], Some(ListClass::Refusal)),
+        ] {
+            assert_eq!(class(list, code), meaning, "{code:?}");
+        }
     }
 
     #[test]
     fn a_key_is_asked_with_and_never_shown() {
-        let key = "abcdefghijklmnopqrstuvwxyz";
-        let zone = format!("{key}.zen.dq.spamhaus.net");
+        let zone = format!("{KEY}.zen.dq.spamhaus.net");
         let chosen = zones(&[&zone]).unwrap();
         assert_eq!(chosen.lists[0].zone.as_str(), zone);
         assert_eq!(&*chosen.lists[0].shown, "KEY.zen.dq.spamhaus.net");
-        assert_eq!(redacted(&zone), "KEY.zen.dq.spamhaus.net");
+        assert!(chosen.lists[0].core);
+        // Other zones of a keyed service hold the key as well.
+        let other = format!("{}.sbl-xbl.DQ.spamhaus.net", KEY.to_uppercase());
+        assert_eq!(&*zones(&[&other]).unwrap().lists[0].shown, "KEY.sbl-xbl.dq.spamhaus.net");
+        assert_eq!(redacted(&other), "KEY.sbl-xbl.dq.spamhaus.net");
+        assert_eq!(redacted("bl.spamcop.net"), "bl.spamcop.net");
+        assert_eq!(redacted("spam.spamrats.com"), "spam.spamrats.com");
         assert!(matches!(zones(&["KEY.zen.dq.spamhaus.net"]), Err(Error::Key(_))));
+        let wrong = zones(&[&format!("{KEY}!.zen.dq.spamhaus.net")]).unwrap_err().to_string();
+        assert!(!wrong.contains(KEY) && wrong.contains("KEY.zen"), "{wrong}");
     }
 
     #[test]
     fn dead_lists_are_refused_with_their_reason() {
-        for zone in ["dnsbl.sorbs.net", "ix.dnsbl.manitu.net", "cbl.abuseat.org", "rbl.spamhaus.org"] {
-            assert!(matches!(zones(&[zone]), Err(Error::Denied { .. })), "{zone}");
+        for zone in [
+            "dnsbl.sorbs.net",
+            "spam.dnsbl.sorbs.net",
+            "SORBS.net",
+            "ix.dnsbl.manitu.net",
+            "cbl.abuseat.org",
+            "rbl.spamhaus.org",
+            "dnsbl1.anticaptcha.net",
+            "relays.ordb.org",
+        ] {
+            let Err(Error::Denied { why, .. }) = zones(&[zone]) else { panic!("{zone} is not refused") };
+            assert!(!why.is_empty());
         }
+        assert!(file("[[list]]\nzone = 'dul.ru'\n").is_err());
         assert!(zones(&["notsorbs.net"]).is_ok());
     }
 
     #[test]
+    fn a_list_of_domain_names_is_not_asked_about_addresses() {
+        for zone in ["dbl.spamhaus.org", "multi.surbl.org", "multi.uribl.com"] {
+            assert!(matches!(zones(&[zone]), Err(Error::Names(_))), "{zone}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_zone_is_refused() {
+        for zone in ["", "bl list.org", "127.0.0.2", "a..b"] {
+            assert!(matches!(zones(&[zone]), Err(Error::Zone { .. })), "{zone:?}");
+        }
+    }
+
+    #[test]
     fn a_file_replaces_what_the_catalogue_says_and_adds_lists() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        let text = r#"
+        let chosen = file(
+            r#"
             [[list]]
             zone = "bl.spamcop.net"
             codes = [{ from = "127.0.0.2", class = "policy" }]
             [[list]]
             zone = "KEY.zen.dq.spamhaus.net"
             key = "s3cret"
-        "#;
-        std::fs::write(&file, text).unwrap();
-        let request = Request { files: vec![file.path().into()], ..Request::default() };
+            daily = 86400
+            [[list]]
+            zone = "KEY.bl.my-own-list.org"
+            key = "s3cret"
+            ipv6 = false
+            codes = [{ from = "127.0.0.9", to = "127.0.0.11", class = "exploited", weight = 0.25 }]
+            "#,
+        )
+        .unwrap();
+        let [spamcop, zen, own] = &chosen.lists[..] else { panic!("{:?}", chosen.lists) };
+        assert_eq!(class(spamcop, [127, 0, 0, 2]), Some(ListClass::Policy));
+        assert!(spamcop.lookup.is_some(), "what the file does not say is the catalogue's");
+        assert_eq!((zen.zone.as_str(), &*zen.shown), ("s3cret.zen.dq.spamhaus.net", "KEY.zen.dq.spamhaus.net"));
+        assert_eq!(zen.rate, Some(1.0), "a budget for a day is spread over it");
+        assert_eq!((own.zone.as_str(), &*own.shown), ("s3cret.bl.my-own-list.org", "KEY.bl.my-own-list.org"));
+        assert!(!own.ipv6 && class(own, [127, 0, 0, 10]) == Some(ListClass::Exploited));
+        assert!((chosen.quorum.weight - 1.25).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_zone_named_beside_its_file_keeps_what_the_file_says() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(&file, "[[list]]\nzone = 'bl.spamcop.net'\nrate = 2\n").unwrap();
+        let request = Request { files: vec![file.path().into()], zones: vec!["bl.spamcop.net".into()], none: false };
         let chosen = choose(&request).unwrap();
-        assert_eq!(chosen.lists.len(), 2);
-        assert_eq!(chosen.lists[0].codes[1].class, ListClass::Policy);
-        assert_eq!(chosen.lists[1].zone.as_str(), "s3cret.zen.dq.spamhaus.net");
-        assert_eq!(&*chosen.lists[1].shown, "KEY.zen.dq.spamhaus.net");
-        assert!((chosen.quorum.weight - 1.0).abs() < 1e-6);
-        std::fs::write(&file, "[[list]]\nzone = 'a.org'\ncolour = 'blue'\n").unwrap();
-        assert!(matches!(choose(&request), Err(Error::Parse { .. })));
+        assert_eq!((chosen.lists.len(), chosen.lists[0].rate), (1, Some(2.0)));
+    }
+
+    #[test]
+    fn a_file_that_makes_no_sense_is_refused() {
+        for text in ["[[list]]\nzone = 'a.org'\ncolour = 'blue'\n", "zone = 'a.org'\n", "[[list]]\ncore = true\n"] {
+            assert!(matches!(file(text), Err(Error::File(FileError::Parse { .. }))), "{text}");
+        }
+        for field in [
+            "codes = [{ from = '10.0.0.1', class = 'policy' }]",
+            "codes = [{ from = '127.0.0.9', to = '127.0.0.2', class = 'policy' }]",
+            "codes = [{ from = '127.0.0.2', class = 'spam-source', weight = nan }]",
+            "codes = [{ from = '127.0.0.2', class = 'spam-source', weight = -1 }]",
+            "rate = -1.0",
+            "ipv4 = false\nipv6 = false",
+        ] {
+            assert!(
+                matches!(file(&format!("[[list]]\nzone = 'a.org'\n{field}\n")), Err(Error::Fault { .. })),
+                "{field}"
+            );
+        }
+        let missing = choose(&Request { files: vec!["/nonexistent/lists.toml".into()], ..Request::default() });
+        assert!(matches!(missing, Err(Error::File(FileError::Read { .. }))));
+        assert!(matches!(file(&"# \n".repeat(400_000)), Err(Error::File(FileError::TooLong { .. }))));
+    }
+
+    #[test]
+    fn every_refused_zone_has_a_reason_and_stands_once() {
+        let text = include_str!("catalogue.toml");
+        let table: toml::Table = toml::from_str(text).unwrap();
+        let mut seen = HashSet::new();
+        for deny in table["deny"].as_array().unwrap() {
+            for zone in deny["zones"].as_array().unwrap() {
+                let zone = zone.as_str().unwrap();
+                assert!(seen.insert(zone.to_owned()), "{zone} stands there twice");
+                let asked = zone.replacen('*', "any", 1);
+                assert_eq!(denied(&asked), deny["why"].as_str(), "{zone}");
+            }
+        }
+        assert!(seen.len() > 30);
+    }
+
+    #[test]
+    fn a_code_of_a_mistyped_question_is_a_refusal() {
+        let names = known().iter().filter(|entry| entry.kind == Kind::Name);
+        for entry in names {
+            let list = entry.list(&entry.zone.replacen("KEY", KEY, 1)).unwrap();
+            let refusals = list.codes.iter().filter(|rule| rule.class == ListClass::Refusal);
+            assert!(refusals.count() > 1, "{} has a refusal of its own", entry.zone);
+        }
+        assert_eq!(
+            class(&zones(&["hostkarma.junkemailfilter.com"]).unwrap().lists[0], Ipv4Addr::LOCALHOST.octets()),
+            Some(ListClass::Allow)
+        );
     }
 }

@@ -7,7 +7,6 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use crate::model::dns::{Answer, Question, RecordType, listing_name};
 use crate::model::dnsbl::{Health, List, ListClass};
 use crate::model::name::Name;
-use crate::model::observed::Observed;
 
 /// The entry every list must have, and the one no list may have.
 const LISTED: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
@@ -18,9 +17,13 @@ const CODES: usize = 8;
 /// The positive and the negative test question.
 pub fn test_questions(list: &List) -> [Question; 2] {
     [LISTED, UNLISTED].map(|entry| {
-        let address = if list.ipv4 { IpAddr::V4(entry) } else { IpAddr::V6(mapped(entry)) };
         // A list for IPv6 alone is asked for the mapped entries in nibbles, so not through `listing_name`.
-        let name = if list.ipv4 { listing_name(address, &list.zone) } else { Some(nibbles(mapped(entry), &list.zone)) };
+        let name = if list.ipv4 {
+            listing_name(IpAddr::V4(entry), &list.zone)
+        } else {
+            Some(nibbles(mapped(entry), &list.zone)).filter(|name| name.as_str().len() <= 253)
+        };
+        // A zone too long for any entry is asked itself, and found to list nothing.
         Question { name: name.unwrap_or_else(|| list.zone.clone()), kind: RecordType::A }
     })
 }
@@ -42,36 +45,44 @@ fn nibbles(address: Ipv6Addr, zone: &Name) -> Name {
 
 /// What the two answers say of the list.
 pub fn verdict(list: &List, positive: &Answer<Ipv4Addr>, negative: &Answer<Ipv4Addr>) -> Health {
-    for answer in [positive, negative] {
-        let codes = answer.seen().map_or(&[][..], |records| &records.values);
-        let refusal = |code: &&Ipv4Addr| list.meaning(**code).is_some_and(|rule| rule.class == ListClass::Refusal);
-        if let Some(code) = codes.iter().find(refusal) {
+    let untrustworthy = |why: String| Health::Untrustworthy(why.into());
+    let meaning = |code: Ipv4Addr| list.meaning(code).map(|rule| rule.class);
+    let [listed, unlisted] = [positive, negative].map(codes);
+    for codes in [listed, unlisted] {
+        if let Some(code) = codes.iter().find(|code| meaning(**code) == Some(ListClass::Refusal)) {
             return Health::Refused(*code);
         }
         if let Some(code) = codes.iter().find(|code| !code.is_loopback()) {
-            return Health::Untrustworthy(format!("answers {code}, outside 127.0.0.0/8").into());
+            return untrustworthy(format!("answers {code}, outside 127.0.0.0/8"));
         }
         if codes.len() > CODES {
-            return Health::Untrustworthy(format!("answers {} codes at once", codes.len()).into());
+            return untrustworthy(format!("answers {} codes at once", codes.len()));
+        }
+        // Some lists refuse with it; none of those that list with it leaves it out of its table.
+        if codes.contains(&Ipv4Addr::LOCALHOST) && meaning(Ipv4Addr::LOCALHOST).is_none() {
+            return untrustworthy("answers 127.0.0.1, which is no code of it".to_owned());
         }
     }
-    match (positive, negative) {
-        (Observed::Failed(failure), _) | (_, Observed::Failed(failure)) => Health::Silent(failure.cause),
-        (Observed::NotAsked(cause), _) | (_, Observed::NotAsked(cause)) => Health::Silent(*cause),
-        (Observed::Absent(_), _) => {
-            Health::Untrustworthy("does not list 127.0.0.2, which every list must (or a resolver filters it)".into())
-        }
-        // Lists that answer 127.0.0.1 on purpose say so in their table.
-        (Observed::Seen(_), Observed::Seen(records))
-            if records
-                .values
-                .iter()
-                .any(|code| list.meaning(*code).is_none_or(|rule| rule.class != ListClass::Allow)) =>
-        {
-            Health::Untrustworthy("lists 127.0.0.1, which no list may".into())
-        }
-        (Observed::Seen(_), _) => Health::Healthy,
+    if let Some(cause) = positive.unknown().or_else(|| negative.unknown()) {
+        return Health::Silent(cause);
     }
+    if listed.is_empty() {
+        return untrustworthy(format!("does not list {}, which every list must", shown(list, LISTED)));
+    }
+    // A list that answers its negative entry on purpose says so in its table.
+    if unlisted.iter().any(|code| meaning(*code) != Some(ListClass::Allow)) {
+        return untrustworthy(format!("lists {}, which no list may", shown(list, UNLISTED)));
+    }
+    Health::Healthy
+}
+
+/// The codes of an answer; none in an answer without addresses, whatever else stands in it.
+fn codes(answer: &Answer<Ipv4Addr>) -> &[Ipv4Addr] {
+    answer.seen().map_or(&[], |records| &records.values)
+}
+
+fn shown(list: &List, entry: Ipv4Addr) -> IpAddr {
+    if list.ipv4 { IpAddr::V4(entry) } else { IpAddr::V6(mapped(entry)) }
 }
 
 #[cfg(test)]
@@ -79,7 +90,7 @@ mod tests {
     use super::super::catalogue::{Request, choose};
     use super::*;
     use crate::model::dns::Records;
-    use crate::model::observed::{Absence, Denial};
+    use crate::model::observed::{Absence, Denial, Observed};
     use crate::model::words::Cause;
 
     fn list(zone: &str) -> List {
@@ -109,9 +120,40 @@ mod tests {
             (seen(&[[127, 0, 0, 2]]), seen(&[[127, 0, 0, 2]])),
             (seen(&[[203, 0, 113, 80]]), seen(&[[203, 0, 113, 80]])),
             (seen(&[[127, 0, 0, 2]; 9]), absent()),
+            (seen(&[]), absent()),
+            (seen(&[[127, 0, 0, 1]]), absent()),
+            (seen(&[[127, 0, 0, 2]]), seen(&[[127, 0, 0, 77]])),
         ] {
             assert!(matches!(verdict(&list, &positive, &negative), Health::Untrustworthy(_)), "{positive:?}");
         }
+    }
+
+    #[test]
+    fn a_refusal_is_told_from_silence_and_from_a_wildcard() {
+        let refused = |code: [u8; 4]| Health::Refused(code.into());
+        let spamcop = list("bl.spamcop.net");
+        let both = seen(&[[127, 255, 255, 252]]);
+        assert_eq!(
+            verdict(&spamcop, &both, &both),
+            refused([127, 255, 255, 252]),
+            "a refusal answers everything alike"
+        );
+        assert_eq!(verdict(&spamcop, &Observed::failed(Cause::Timeout), &both), refused([127, 255, 255, 252]));
+        let allow = list("list.dnswl.org");
+        assert_eq!(verdict(&allow, &seen(&[[127, 0, 0, 255]]), &absent()), refused([127, 0, 0, 255]));
+        let silent = Health::Silent(Cause::Servfail);
+        assert_eq!(verdict(&spamcop, &seen(&[[127, 0, 0, 2]]), &Observed::failed(Cause::Servfail)), silent);
+        assert_eq!(verdict(&spamcop, &Observed::NotAsked(Cause::Excluded), &absent()), Health::Silent(Cause::Excluded));
+    }
+
+    #[test]
+    fn several_codes_and_unknown_codes_are_still_healthy() {
+        let zen = list("zen.spamhaus.org");
+        let composite = seen(&[[127, 0, 0, 2], [127, 0, 0, 4], [127, 0, 0, 10]]);
+        assert_eq!(verdict(&zen, &composite, &absent()), Health::Healthy);
+        assert_eq!(verdict(&zen, &seen(&[[127, 0, 0, 99]]), &seen(&[])), Health::Healthy);
+        let hostkarma = list("hostkarma.junkemailfilter.com");
+        assert_eq!(verdict(&hostkarma, &seen(&[[127, 0, 0, 2]]), &seen(&[[127, 0, 0, 1]])), Health::Healthy);
     }
 
     #[test]

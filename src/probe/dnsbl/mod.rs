@@ -3,5 +3,6 @@
 //! All of it is pure but for reading the user's files; the packets are the prober's.
 
 pub mod catalogue;
+mod entry;
 pub mod health;
 pub mod query;

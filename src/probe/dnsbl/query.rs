@@ -1,4 +1,6 @@
 //! What to ask a list, and whether its answer is worth a second question.
+//! Comes in: an address, a list, its answer. Goes out: the name to ask for, or yes and no.
+//! Pure: what an answer means for an address is the judge's.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -39,6 +41,9 @@ mod tests {
         let list = list();
         assert_eq!(name(&list, "192.0.2.9".parse().unwrap()).unwrap().as_str(), "9.2.0.192.bl.spamcop.net");
         assert_eq!(name(&list, "2001:db8::1".parse().unwrap()), None);
+        let v6 = List { ipv4: false, ipv6: true, ..list.clone() };
+        assert_eq!(name(&v6, "192.0.2.9".parse().unwrap()), None, "nor one without IPv4");
+        assert!(name(&v6, "2001:db8::1".parse().unwrap()).unwrap().as_str().starts_with("1.0.0.0."));
         assert!(name(&list, "::ffff:192.0.2.9".parse().unwrap()).is_some(), "a mapped address is IPv4");
     }
 

@@ -1,0 +1,360 @@
+//! What is known of a blocklist, as it stands in a file.
+//! Comes in: `catalogue.toml`, and the files of the user. Goes out: entries, checked, and the zones nobody should ask.
+//! A key never gets out of here but inside the zone that is asked.
+
+use std::fmt;
+use std::io::Read as _;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock};
+
+use serde::Deserialize;
+
+use crate::model::dnsbl::{CodeRule, List, ListClass};
+use crate::model::name::{Name, NameError};
+use crate::model::words::words;
+
+words! {
+    /// What a list is asked about.
+    Kind {
+        /// Addresses (RFC 5782 §2.1, §2.4).
+        Address = "address",
+        /// Domain names (RFC 5782 §3): never asked about an address.
+        Name = "name",
+    }
+}
+
+words! {
+    /// When a list is asked without being named.
+    Offer {
+        /// Always.
+        Always = "always",
+        /// Always; it refuses many resolvers, which its test entries show.
+        SelfTest = "self-test",
+        /// Always, but for IPv6 addresses only.
+        Ipv6 = "ipv6",
+        /// Not without a personal key.
+        Key = "key",
+        /// Not without registering one's resolvers.
+        Registered = "registered",
+        /// Only when named.
+        Named = "named",
+    }
+}
+
+words! {
+    /// How a list was last seen.
+    Status {
+        /// Kept and answering.
+        Alive = "alive",
+        /// Reports of it conflict.
+        Probation = "probation",
+    }
+}
+
+/// A list of the catalogue.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    /// The zone; a first label `KEY` stands for a personal key.
+    pub zone: String,
+    /// What it is asked about.
+    #[serde(default = "address")]
+    pub kind: Kind,
+    /// When it is asked without being named.
+    #[serde(default = "named")]
+    pub default: Offer,
+    /// One of the lists of which the quorum needs one.
+    #[serde(default)]
+    pub core: bool,
+    /// Whether it serves IPv4 addresses.
+    #[serde(default = "yes")]
+    pub ipv4: bool,
+    /// Whether it serves IPv6 addresses.
+    #[serde(default)]
+    pub ipv6: bool,
+    /// Questions per second at most.
+    #[serde(default)]
+    pub rate: Option<f32>,
+    /// Where a listing is looked up and removed.
+    #[serde(default)]
+    pub lookup: Option<String>,
+    /// Who may ask, and how much.
+    pub usage: String,
+    /// How it was last seen.
+    pub status: Status,
+    /// When that was, as a date.
+    pub checked: String,
+    /// Its codes, first hit wins.
+    pub codes: Vec<Code>,
+}
+
+/// The meaning of some of a list's return codes.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Code {
+    /// First code.
+    pub from: Ipv4Addr,
+    /// Last code, inclusive; None for the first alone.
+    #[serde(default)]
+    pub to: Option<Ipv4Addr>,
+    /// What it says.
+    pub class: ListClass,
+    /// How much it weighs in the sum of rule 5.
+    #[serde(default)]
+    pub weight: f32,
+}
+
+const fn address() -> Kind {
+    Kind::Address
+}
+const fn named() -> Offer {
+    Offer::Named
+}
+const fn yes() -> bool {
+    true
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Catalogue {
+    list: Vec<Entry>,
+    deny: Vec<Deny>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Deny {
+    zones: Vec<String>,
+    why: String,
+}
+
+static BUILT_IN: LazyLock<Catalogue> =
+    LazyLock::new(|| toml::from_str(include_str!("catalogue.toml")).expect("a test reads the catalogue"));
+
+/// The lists this program knows, in the order of the file.
+pub fn known() -> &'static [Entry] {
+    &BUILT_IN.list
+}
+
+/// Why a zone must not be asked; None when it may.
+pub fn denied(zone: &str) -> Option<&'static str> {
+    let is = |pattern: &String| match pattern.strip_prefix("*.") {
+        Some(parent) => zone.strip_suffix(parent).is_some_and(|head| head.is_empty() || head.ends_with('.')),
+        None => pattern == zone,
+    };
+    BUILT_IN.deny.iter().find(|deny| deny.zones.iter().any(is)).map(|deny| deny.why.as_str())
+}
+
+/// The entry of a zone, whatever key stands in it.
+pub(super) fn find(zone: &str) -> Option<&'static Entry> {
+    known().iter().find(|entry| entry.serves(zone))
+}
+
+/// A zone as it may be shown: a personal key in it is replaced by `KEY`, also for the zones of a keyed service that the
+/// catalogue does not have.
+pub fn redacted(zone: &str) -> String {
+    let zone = zone.trim_end_matches('.').to_ascii_lowercase();
+    let keyed = |entry: &Entry| {
+        let (_, service) = entry.zone.strip_prefix("KEY.")?.split_once('.')?;
+        let (key, list) = zone.strip_suffix(service)?.strip_suffix('.')?.split_once('.')?;
+        (!key.is_empty() && !list.is_empty()).then(|| format!("KEY.{list}.{service}"))
+    };
+    known().iter().find_map(keyed).unwrap_or(zone)
+}
+
+impl Entry {
+    /// Whether a zone is this entry's.
+    fn serves(&self, zone: &str) -> bool {
+        match self.zone.strip_prefix("KEY") {
+            None => self.zone == zone,
+            Some(rest) => zone.strip_suffix(rest).is_some_and(|key| !key.is_empty() && !key.contains('.')),
+        }
+    }
+
+    /// A list nobody has described: one of spam sources with the usual codes.
+    pub(super) fn unknown(zone: &str) -> Self {
+        let code = Code {
+            from: Ipv4Addr::new(127, 0, 0, 2),
+            to: Some(Ipv4Addr::new(127, 0, 0, 254)),
+            class: ListClass::SpamSource,
+            weight: 1.0,
+        };
+        Self {
+            zone: zone.to_owned(),
+            kind: Kind::Address,
+            default: Offer::Named,
+            core: false,
+            ipv4: true,
+            ipv6: true,
+            rate: None,
+            lookup: None,
+            usage: String::new(),
+            status: Status::Alive,
+            checked: String::new(),
+            codes: vec![code],
+        }
+    }
+
+    /// What is wrong with the entry's figures.
+    pub(super) fn fault(&self) -> Option<String> {
+        let code = self.codes.iter().find_map(|code| {
+            let Code { from, to, weight, .. } = code;
+            let last = to.unwrap_or(*from);
+            if !from.is_loopback() || !last.is_loopback() {
+                Some(format!("has the code {from}, which is outside 127.0.0.0/8"))
+            } else if last < *from {
+                Some(format!("has codes from {from} down to {last}"))
+            } else if !(0.0..=10.0).contains(weight) {
+                Some(format!("weighs {weight} for the code {from}, which is not between 0 and 10"))
+            } else {
+                None
+            }
+        });
+        let rate = self.rate.filter(|rate| !(0.0..=1e6).contains(rate));
+        let rate = rate.map(|rate| format!("has the rate {rate}, which is not between 0 and 1000000"));
+        let family = (!self.ipv4 && !self.ipv6).then(|| "serves neither IPv4 nor IPv6".to_owned());
+        code.or(rate).or(family)
+    }
+
+    /// The list as it is asked under this zone, which holds the key if there is one.
+    pub(super) fn list(&self, zone: &str) -> Result<List, NameError> {
+        // Set aside for errors by every list that has any (RFC 5782 §2.1 leaves the codes to the lists).
+        let refusals = CodeRule {
+            from: Ipv4Addr::new(127, 255, 255, 0),
+            to: Ipv4Addr::new(127, 255, 255, 255),
+            class: ListClass::Refusal,
+            weight: 0.0,
+        };
+        let codes = self.codes.iter().map(|code| CodeRule {
+            from: code.from,
+            to: code.to.unwrap_or(code.from),
+            class: code.class,
+            weight: code.weight,
+        });
+        let shown = if self.zone.starts_with("KEY.") { self.zone.clone() } else { redacted(zone) };
+        Ok(List {
+            zone: Name::parse(zone)?,
+            shown: Arc::from(shown),
+            codes: std::iter::once(refusals).chain(codes).collect(),
+            ipv4: self.ipv4,
+            ipv6: self.ipv6,
+            core: self.core,
+            lookup: self.lookup.as_deref().map(Arc::from),
+            rate: self.rate,
+        })
+    }
+}
+
+/// A personal key: nothing prints it.
+#[derive(Clone, Deserialize)]
+#[serde(transparent)]
+struct Key(String);
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KEY")
+    }
+}
+
+/// What a file of the user says of a list; the rest is the catalogue's, or a list nobody has described.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Own {
+    zone: String,
+    key: Option<Key>,
+    core: Option<bool>,
+    ipv4: Option<bool>,
+    ipv6: Option<bool>,
+    rate: Option<f32>,
+    /// Questions per day at most: spread evenly over the day.
+    daily: Option<u32>,
+    lookup: Option<String>,
+    codes: Option<Vec<Code>>,
+}
+
+impl Own {
+    /// The zone that is asked, the key in its place.
+    pub(super) fn zone(&self) -> String {
+        let zone = normal(&self.zone);
+        match (&self.key, zone.strip_prefix("key.")) {
+            (Some(Key(key)), Some(rest)) => format!("{}.{rest}", key.to_ascii_lowercase()),
+            _ => zone,
+        }
+    }
+
+    /// The whole entry: what the file says, laid over what is known.
+    pub(super) fn entry(self) -> Entry {
+        let zone = self.zone();
+        let keyed = self.key.is_some().then(|| normal(&self.zone)).filter(|zone| zone.starts_with("key."));
+        let shown = keyed.map(|zone| zone.replacen("key.", "KEY.", 1));
+        let base = find(&zone).cloned().unwrap_or_else(|| Entry::unknown(shown.as_deref().unwrap_or(&zone)));
+        #[expect(clippy::cast_possible_truncation, reason = "a rate needs no more digits than f32 has")]
+        let spread = self.daily.map(|daily| (f64::from(daily) / 86_400.0) as f32);
+        let rate = self.rate.or(base.rate);
+        Entry {
+            core: self.core.unwrap_or(base.core),
+            ipv4: self.ipv4.unwrap_or(base.ipv4),
+            ipv6: self.ipv6.unwrap_or(base.ipv6),
+            rate: rate.map_or(spread, |rate| Some(spread.map_or(rate, |spread| rate.min(spread)))),
+            lookup: self.lookup.or(base.lookup),
+            codes: self.codes.unwrap_or(base.codes),
+            ..base
+        }
+    }
+}
+
+/// A zone as it is compared: lower case, without a final dot.
+pub(super) fn normal(zone: &str) -> String {
+    zone.trim().trim_end_matches('.').to_ascii_lowercase()
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OwnFile {
+    list: Vec<Own>,
+}
+
+/// Why a file of the user cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// It cannot be read.
+    #[error("cannot read {path}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// It is no description of lists.
+    #[error("cannot understand {path}")]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// The parser's reason, with line and column.
+        source: Box<toml::de::Error>,
+    },
+    /// It is beyond all measure.
+    #[error("{path} is over 1 MiB, which no description of blocklists is")]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// The most that is read of a file.
+const FILE_BYTES: u64 = 1 << 20;
+
+/// Reads a file of the user.
+pub(super) fn read(path: &Path) -> Result<Vec<Own>, FileError> {
+    let mut text = String::new();
+    let opened = std::fs::File::open(path);
+    let read = opened.and_then(|file| file.take(FILE_BYTES + 1).read_to_string(&mut text));
+    let length = read.map_err(|source| FileError::Read { path: path.into(), source })?;
+    if u64::try_from(length).is_ok_and(|length| length > FILE_BYTES) {
+        return Err(FileError::TooLong { path: path.into() });
+    }
+    let file: OwnFile =
+        toml::from_str(&text).map_err(|source| FileError::Parse { path: path.into(), source: Box::new(source) })?;
+    Ok(file.list)
+}
