@@ -80,9 +80,12 @@ pub enum Error {
     /// The blocklists.
     #[error("cannot use the blocklists")]
     Lists(#[from] catalogue::Error),
-    /// Exclusions or shard.
-    #[error("cannot plan the run")]
-    Plan(#[from] plan::Error),
+    /// The exclusions.
+    #[error("cannot keep the exclusions")]
+    Exclusions(#[from] plan::Error),
+    /// `--shard`.
+    #[error("cannot take a share of the list")]
+    Shard(#[from] plan::ShardError),
     /// The TLS client.
     #[error("cannot set up TLS")]
     Tls(#[from] tls::Error),
@@ -132,7 +135,8 @@ pub fn scan_in(args: typed::Scan, lab: Option<Lab>) -> Result<Meant, Error> {
     // In the lab both ends of a connection are ours.
     let ends = if world.is_some() { 2 } else { 1 };
     let wanted_sockets = if world.is_some() { LAB_SOCKETS } else { SOCKETS };
-    let sockets = usize::try_from((descriptors - OTHER_DESCRIPTORS) / ends).unwrap_or(wanted_sockets).min(wanted_sockets);
+    let sockets =
+        usize::try_from((descriptors - OTHER_DESCRIPTORS) / ends).unwrap_or(wanted_sockets).min(wanted_sockets);
     if sockets < wanted_sockets {
         notes.push(format!("{descriptors} file descriptors (ulimit -n): at most {sockets} SMTP sessions at a time"));
     }
@@ -148,11 +152,12 @@ pub fn scan_in(args: typed::Scan, lab: Option<Lab>) -> Result<Meant, Error> {
         _ => args.resolver.clone(),
     };
     let profile = profile(args.profile);
+    let exclusions = Arc::new(plan::exclude::read(&args.exclude)?);
     let job = Job {
         feeds,
         input: input::Options { column: args.column.clone(), helo_column: args.helo_column.clone() },
         plan: plan::Settings {
-            exclusions: Arc::new(plan::exclude::read(&args.exclude)?),
+            exclusions: Arc::clone(&exclusions),
             shard: args.shard.as_deref().map(str::parse::<Shard>).transpose()?,
             seed: args.seed,
         },
@@ -166,7 +171,7 @@ pub fn scan_in(args: typed::Scan, lab: Option<Lab>) -> Result<Meant, Error> {
             wanted: wanted(&args),
             families: Families { v4: !args.ipv6_only, v6: !args.ipv4_only },
             allowed: Allowed::new(allowed(&args.allow_special, world)?),
-            exclusions: Arc::new(plan::exclude::read(&args.exclude)?),
+            exclusions,
             naming,
             caller: caller(&args, profile, naming, world)?,
             port: args.port.unwrap_or_else(|| world.map_or(25, Lab::port)),
@@ -181,6 +186,7 @@ pub fn scan_in(args: typed::Scan, lab: Option<Lab>) -> Result<Meant, Error> {
         },
         profile,
         quorum,
+        seed: args.seed,
         rejects: rejects(&args),
         format: output::Options { format: args.format.map(format), csv_raw: args.csv_raw },
         output: args.output.filter(|path| path != Path::new("-")),

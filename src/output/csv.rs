@@ -14,7 +14,7 @@ use std::fmt;
 use super::columns::{COLUMNS, Cell};
 use super::file::TextFile;
 use super::spelling::{is_dangerous, is_plain, push_number, push_time};
-use super::{Error, Sink};
+use super::{Ending, Error, Sink};
 use crate::model::assessment::Row;
 
 /// Whether cells that a spreadsheet would run are made harmless.
@@ -93,10 +93,10 @@ impl Sink for Csv {
         self.writer.flush().map_err(|source| Error::io("write", self.writer.get_ref().place(), source))
     }
 
-    fn finish(self: Box<Self>) -> Result<(), Error> {
+    fn finish(self: Box<Self>, ending: Ending) -> Result<(), Error> {
         let place = self.writer.get_ref().place().to_owned();
         let file = self.writer.into_inner().map_err(|error| Error::io("write", &place, error.into_error()))?;
-        file.commit()
+        file.commit(ending)
     }
 }
 

@@ -1,0 +1,165 @@
+//! Whole scans of the loopback world, held against its ground truth.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test may fail by panic, also in its own functions"
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use clap::Parser as _;
+use mxcensus::cli::{Cli, Command};
+use mxcensus::config;
+use mxcensus::lab::{Faults, Lab, Settings, Truth};
+use mxcensus::model::words::{Rule, Severity, Verdict};
+use mxcensus::scan::stop::Stop;
+use mxcensus::scan::{self, Outcome};
+use serde_json::Value;
+
+type Key = (String, Option<String>, Option<String>);
+
+async fn scan_of(lab: Lab, output: &Path, more: &[&str]) -> (Outcome, Lab) {
+    let output = output.to_str().unwrap();
+    let words = ["mxcensus", "scan", "--lab", "--quiet", "-o", output].into_iter().chain(more.iter().copied());
+    let Command::Scan(args) = Cli::try_parse_from(words).unwrap().command else { panic!("not a scan") };
+    let meant = config::scan_in(*args, Some(lab)).unwrap();
+    let outcome = scan::run(meant.job, Stop::default()).await.unwrap();
+    (outcome, meant.lab.unwrap())
+}
+
+fn rows(path: &Path) -> BTreeMap<Key, Value> {
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut rows = BTreeMap::new();
+    for line in text.lines() {
+        let row: Value = serde_json::from_str(line).unwrap();
+        let word = |name: &str| row[name].as_str().map(str::to_owned);
+        let key = (word("target").unwrap(), word("exchange"), word("address"));
+        assert!(rows.insert(key.clone(), row).is_none(), "two rows of {key:?}");
+    }
+    rows
+}
+
+fn key(truth: &Truth) -> Key {
+    (
+        truth.target.clone(),
+        truth.exchange.as_ref().map(ToString::to_string),
+        truth.address.map(|address| address.to_string()),
+    )
+}
+
+/// The verdicts of a row, in the order of the rules.
+fn verdicts(row: &Value) -> Vec<&str> {
+    Rule::ALL.iter().map(|rule| row[rule.as_str()].as_str().unwrap()).collect()
+}
+
+fn findings(row: &Value) -> BTreeSet<&str> {
+    row["findings"].as_array().unwrap().iter().map(|code| code.as_str().unwrap()).collect()
+}
+
+/// The codes that are more than information, whatever their severity in this row.
+fn weighty(row: &Value, expected: &BTreeSet<&str>) -> BTreeSet<String> {
+    let info = |code: &str| {
+        let code = mxcensus::model::finding::Code::ALL.iter().find(|known| known.as_str() == code).unwrap();
+        mxcensus::judge::table::entry(*code).severity == Severity::Info
+    };
+    findings(row).into_iter().filter(|code| expected.contains(code) || !info(code)).map(str::to_owned).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_scan_of_the_lab_equals_its_truth() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("census.jsonl");
+    let lab = Lab::start(Settings::new(7, 1_500)).await.unwrap();
+    let (outcome, lab) = scan_of(lab, &output, &[]).await;
+    assert!(outcome.complete);
+    let mut rows = rows(&output);
+    let mut wrong = Vec::new();
+    for truth in lab.truth() {
+        let key = key(&truth);
+        let Some(row) = rows.remove(&key) else {
+            wrong.push(format!("{key:?}: no row"));
+            continue;
+        };
+        let expected: Vec<&str> = truth.verdicts.iter().map(|verdict| verdict.as_str()).collect();
+        if verdicts(&row) != expected {
+            wrong.push(format!("{key:?}: {:?} instead of {expected:?}: {row}", verdicts(&row)));
+        }
+        let codes: BTreeSet<&str> = truth.codes.iter().map(|code| code.as_str()).collect();
+        let seen = weighty(&row, &codes);
+        if seen != codes.iter().map(|code| (*code).to_owned()).collect() {
+            wrong.push(format!("{key:?}: findings {seen:?} instead of {codes:?}"));
+        }
+        let missing: Vec<_> = truth.info.iter().filter(|code| !findings(&row).contains(code.as_str())).collect();
+        if !missing.is_empty() {
+            wrong.push(format!("{key:?}: findings lack {missing:?}"));
+        }
+        let unknown = Rule::ALL.iter().filter(|rule| row[rule.as_str()] == "unknown").count();
+        if row["unknown_why"].as_array().map_or(0, Vec::len) != unknown {
+            wrong.push(format!("{key:?}: an unknown without a cause: {row}"));
+        }
+    }
+    wrong.extend(rows.keys().map(|key| format!("{key:?}: a row that the truth does not have")));
+    assert!(wrong.is_empty(), "{} rows differ:\n{}", wrong.len(), wrong[..wrong.len().min(40)].join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn faults_turn_verdicts_into_unknown_and_never_into_wrong_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("census.jsonl");
+    let faults = Faults { servfail: 0.05, lost: 0.05, slow: 0.02, reset: 0.05 };
+    let lab = Lab::start(Settings { faults, ..Settings::new(11, 1_500) }).await.unwrap();
+    let limits = ["--dns-timeout", "1s", "--greeting-timeout", "2s", "--session-timeout", "4s"];
+    let (outcome, lab) = scan_of(lab, &output, &limits).await;
+    assert!(outcome.complete);
+    let rows = rows(&output);
+    let targets: BTreeSet<&String> = rows.keys().map(|(target, ..)| target).collect();
+    let (mut wrong, mut unknown, mut same) = (Vec::new(), 0, 0);
+    for truth in lab.truth() {
+        assert!(targets.contains(&truth.target), "{} has no row", truth.target);
+        let Some(row) = rows.get(&key(&truth)) else { continue };
+        for (rule, expected) in Rule::ALL.iter().zip(truth.verdicts) {
+            match row[rule.as_str()].as_str().unwrap() {
+                word if word == expected.as_str() => same += 1,
+                "unknown" => unknown += 1,
+                // What is not reached for an unknown reason is unknown; what was not applicable may be so.
+                word if expected == Verdict::Unknown || expected == Verdict::Na => {
+                    wrong.push(format!("{:?} {rule}: {word} instead of {expected}", key(&truth)));
+                }
+                word => wrong.push(format!("{:?} {rule}: {word} instead of {expected}: {row}", key(&truth))),
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} wrong verdicts:\n{}", wrong.len(), wrong[..wrong.len().min(20)].join("\n"));
+    assert!(unknown > 50, "the faults left no trace: {unknown} unknown, {same} as in the truth");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_domains_behind_one_exchange_are_one_connection_and_one_lookup_of_each_question() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("census.csv");
+    let settings = Settings { counting: true, servers: 1, scenarios: false, ..Settings::new(3, 10_000) };
+    let lab = Lab::start(settings).await.unwrap();
+    let (outcome, lab) = scan_of(lab, &output, &["--concurrency", "2000"]).await;
+    assert!(outcome.complete);
+    let counts = lab.counts();
+    assert_eq!(counts.connections.len(), 1, "{:?}", counts.connections);
+    assert_eq!(counts.connections.values().copied().collect::<Vec<_>>(), [1]);
+    let twice: Vec<_> = counts.questions.iter().filter(|(_, count)| **count > 1).collect();
+    // Test entries of the lists are asked by each health check, on purpose.
+    let twice: Vec<_> = twice.into_iter().filter(|((name, _), _)| !name.contains(".0.0.127.")).collect();
+    assert!(twice.is_empty(), "asked more than once: {twice:?}");
+    assert!(counts.questions.len() > 10_000, "{}", counts.questions.len());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_come_in_input_order_when_wanted() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("census.jsonl");
+    let lab = Lab::start(Settings::new(5, 800)).await.unwrap();
+    scan_of(lab, &output, &["--order", "input"]).await;
+    let text = std::fs::read_to_string(&output).unwrap();
+    let lines: Vec<u64> =
+        text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["line"].as_u64().unwrap()).collect();
+    assert!(lines.is_sorted() && lines.len() >= 800, "{} rows", lines.len());
+}
