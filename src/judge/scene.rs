@@ -73,8 +73,7 @@ pub(super) fn v6(text: &str) -> Answer<Ipv6Addr> {
 }
 
 pub(super) fn introduction(text: &str, by: IntroducedBy) -> Introduction {
-    let (class, _) = NAMING.classify(text.as_bytes());
-    Introduction { text: text.into(), by, class }
+    Introduction::new(text.as_bytes(), by, NAMING)
 }
 
 pub(super) fn reply(code: u16, lines: &[&str]) -> Reply {
