@@ -533,6 +533,17 @@ const ONE_SERVER: &[Case] = &[
         "UUUUPPP",
         &[GreetingNoName],
     ),
+    (
+        151,
+        |s| {
+            // Our own fault after the greeting takes nothing back of what was said.
+            s.host().session.cause = Some(Cause::SelfFault);
+            s.host().session.ehlo = None;
+            s.host().ehlo = None;
+        },
+        "PPPPPPP",
+        &[],
+    ),
     (122, |s| s.ends(dead(ConnectStatus::SelfFault)), "UUUUPPP", &[]),
     (123, |s| s.ends(dead(ConnectStatus::NotAsked)), "UUUUPPP", &[]),
     (124, |s| s.ends(dead(ConnectStatus::Excluded)), "NNNNNNP", &[ScannerExcluded]),
