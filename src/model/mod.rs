@@ -14,5 +14,6 @@ pub mod name;
 pub mod observed;
 pub mod organisation;
 pub mod smtp;
+mod tables;
 pub mod target;
 pub mod words;
