@@ -10,6 +10,7 @@ use super::address::special;
 use super::name::Name;
 use super::organisation::{organisation, public_suffix};
 use super::smtp::escape;
+use super::tables;
 use super::words::{IntroducedBy, IntroductionClass};
 
 /// A name somebody introduced himself with.
@@ -46,33 +47,6 @@ pub struct Naming {
     /// `test` is an ordinary top-level domain (`--lab`, rules.md C.2).
     pub lab: bool,
 }
-
-/// Suffixes that are no public names (RFC 6761, 6762, 7686, 9476, 8375; `internal` by ICANN's resolution of July 2024).
-const SPECIAL_USE: &[&str] =
-    &["test", "invalid", "example", "localhost", "local", "onion", "alt", "home.arpa", "internal"];
-
-/// Top-level domains of private networks; none was delegated when this list was made, in August 2026.
-const PRIVATE: &[&str] = &[
-    "lan",
-    "localdomain",
-    "home",
-    "corp",
-    "mail",
-    "intra",
-    "intranet",
-    "private",
-    "domain",
-    "workgroup",
-    "priv",
-    "loc",
-    "ads",
-    "dmz",
-    "lokal",
-    "localnet",
-];
-
-/// Default host names of systems that nobody has named.
-const DEFAULT_NAMES: &[&str] = &["ylmf-pc", "ubuntu", "debian", "user", "friend"];
 
 /// How much of an introduction is kept.
 const KEPT: usize = 300;
@@ -115,12 +89,12 @@ impl Naming {
     /// What a well-formed name of two labels or more stands under.
     fn standing(self, bare: &str, flags: &mut Flags) -> IntroductionClass {
         use IntroductionClass as Class;
-        let under = |suffix: &str| bare.strip_suffix(suffix).is_some_and(|head| head.is_empty() || head.ends_with('.'));
+        let under = |suffix: &str| tables::is_under(bare, suffix);
         let tld = bare.rsplit('.').next().unwrap_or(bare);
         if under("in-addr.arpa") || under("ip6.arpa") {
             return Class::ReverseZone;
         }
-        if SPECIAL_USE.iter().any(|suffix| under(suffix) && !(self.lab && *suffix == "test")) {
+        if tables::special_use(bare).is_some_and(|suffix| !(self.lab && suffix == "test")) {
             return Class::SpecialUse;
         }
         if ["example.com", "example.net", "example.org"].iter().any(|suffix| under(suffix)) {
@@ -128,13 +102,14 @@ impl Naming {
         }
         let name = Name::trusted(bare.to_owned());
         let organisation = organisation(&name);
-        if under("fritz.box") || under("domain.tld") || organisation.as_ref().is_some_and(is_placeholder) {
+        let registered = organisation.as_ref().and_then(|name| name.as_str().split('.').next());
+        if tables::is_placeholder(bare, registered) {
             return Class::Placeholder;
         }
-        if PRIVATE.contains(&tld) {
+        if tables::is_private_tld(tld) {
             return Class::PrivateTld;
         }
-        let known = is_delegated(tld) || (self.lab && tld == "test");
+        let known = tables::is_delegated(tld) || (self.lab && tld == "test");
         if !known {
             return Class::UnknownTld;
         }
@@ -219,7 +194,7 @@ fn malformed(bare: &str, flags: &mut Flags) -> Option<IntroductionClass> {
         return Some(Class::Localhost);
     }
     if !bare.contains('.') {
-        flags.default_name = DEFAULT_NAMES.contains(&bare) || bare.starts_with("win-") || bare.starts_with("desktop-");
+        flags.default_name = tables::is_default_host(bare);
         return Some(Class::SingleLabel);
     }
     if last.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -239,22 +214,6 @@ fn malformed(bare: &str, flags: &mut Flags) -> Option<IntroductionClass> {
         flags.idn = true;
     }
     None
-}
-
-/// Whether a top-level domain is delegated, by the snapshot of the Public Suffix List that is compiled in: it lists all.
-fn is_delegated(tld: &str) -> bool {
-    psl::suffix(tld.as_bytes()).is_some_and(|suffix| suffix.is_known())
-}
-
-/// Whether the registered label is one that a manual told somebody to replace.
-fn is_placeholder(organisation: &Name) -> bool {
-    let label = organisation.as_str().split('.').next().unwrap_or_default();
-    if matches!(label, "changeme" | "hostname") {
-        return true;
-    }
-    let rest = label.strip_prefix("your").or_else(|| label.strip_prefix("my"));
-    let rest = rest.map(|rest| rest.strip_prefix('-').unwrap_or(rest));
-    matches!(rest, Some("domain" | "company" | "host" | "server" | "site"))
 }
 
 impl IntroductionClass {
@@ -401,6 +360,13 @@ mod tests {
             }
         }
         assert_eq!(Naming::default().classify(b"m\xFCller.de").0, Class::IllegalOctet);
+    }
+
+    #[test]
+    fn top_level_domains_of_which_the_list_has_only_a_wildcard_are_known() {
+        for name in ["a.org.ck", "a.b.er", "a.b.fk", "a.com.jm", "a.b.mm", "a.com.np", "a.b.pg", "mail.shop.co.za"] {
+            assert_eq!(class(name), Class::Fqdn, "{name}");
+        }
     }
 
     #[test]

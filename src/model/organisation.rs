@@ -7,9 +7,8 @@ use super::name::Name;
 /// The registrable domain of a name: the ICANN suffix and one label. None when the name is itself a suffix, or the root.
 pub fn organisation(name: &Name) -> Option<Name> {
     let text = name.as_str();
-    let suffix = icann_suffix(text);
-    let rest = text.len().checked_sub(suffix.len() + 1)?;
-    let start = text.get(..rest)?.rfind('.').map_or(0, |dot| dot + 1);
+    let suffix = text.len() - icann_suffix(text).len();
+    let start = label_starts(text).take_while(|start| *start < suffix).last()?;
     text.get(start..).map(|part| Name::trusted(part.to_owned()))
 }
 
@@ -24,19 +23,28 @@ pub fn public_suffix(name: &Name) -> Option<bool> {
 
 /// The longest suffix of the ICANN section that is a tail of this name; the last label when no rule speaks of it.
 fn icann_suffix(text: &str) -> &str {
-    let mut tail = text;
-    loop {
+    let mut last = text;
+    for tail in label_starts(text).filter_map(|start| text.get(start..)) {
         if let Some(suffix) = psl::suffix(tail.as_bytes())
             && suffix.as_bytes().len() == tail.len()
             && suffix.typ() == Some(psl::Type::Icann)
         {
             return tail;
         }
-        match tail.split_once('.') {
-            Some((_, rest)) => tail = rest,
-            None => return tail,
-        }
+        last = tail;
     }
+    last
+}
+
+/// Where the labels start. An escaped dot is no border: `x\.isp.com` is nobody at `isp.com`.
+fn label_starts(text: &str) -> impl Iterator<Item = usize> {
+    let mut escaped = false;
+    let behind_dots = text.bytes().zip(1..).filter_map(move |(byte, next)| {
+        let border = byte == b'.' && !escaped;
+        escaped = byte == b'\\' && !escaped;
+        border.then_some(next)
+    });
+    std::iter::once(0).chain(behind_dots)
 }
 
 #[cfg(test)]
@@ -54,6 +62,14 @@ mod tests {
         assert_eq!(of("ietf.org").as_deref(), Some("ietf.org"));
         assert_eq!(of("co.uk"), None);
         assert_eq!(of("h7.isp.test").as_deref(), Some("isp.test"));
+    }
+
+    #[test]
+    fn a_dot_inside_a_label_does_not_forge_an_organisation() {
+        let of = |labels: &[&[u8]]| organisation(&Name::from_labels(labels.iter().copied()));
+        assert_eq!(of(&[b"mx.isp", b"com"]).unwrap().as_str(), "mx\\.isp.com");
+        assert_eq!(of(&[b"a", b"b.", b"com"]).unwrap().as_str(), "b\\..com");
+        assert_eq!(of(&[b"isp."]), None);
     }
 
     #[test]
