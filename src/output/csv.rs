@@ -64,8 +64,16 @@ impl Csv {
             self.cell.clear();
             match (column.cell)(row) {
                 Cell::Null => {}
+                Cell::Word(word) => {
+                    self.writer.write_field(word)?;
+                    continue;
+                }
+                // Nearly every text stands as it is, and need not be copied.
+                Cell::Text(text) if is_plain(&text) && !is_formula(text.as_bytes()) => {
+                    self.writer.write_field(text.as_bytes())?;
+                    continue;
+                }
                 Cell::Number(number) => push_number(&mut self.cell, number),
-                Cell::Word(word) => self.cell.extend_from_slice(word.as_bytes()),
                 Cell::Time(ms) => {
                     push_time(&mut self.cell, ms);
                 }
@@ -189,9 +197,14 @@ fn push_list(out: &mut Vec<u8>, items: &[Cow<'_, str>]) {
 }
 
 fn neutralise(cell: &mut Vec<u8>, formulas: Formulas) {
-    if formulas == Formulas::Neutralised && matches!(cell.first(), Some(b'=' | b'+' | b'-' | b'@' | b'\'')) {
+    if formulas == Formulas::Neutralised && is_formula(cell) {
         cell.insert(0, b'\'');
     }
+}
+
+/// Whether a spreadsheet would run a cell, or the reverse of the rule would harm it.
+fn is_formula(cell: &[u8]) -> bool {
+    matches!(cell.first(), Some(b'=' | b'+' | b'-' | b'@' | b'\''))
 }
 
 #[cfg(test)]
