@@ -110,13 +110,8 @@ pub struct Meant {
 
 /// Turns arguments into a job, and starts the lab when they ask for it.
 pub async fn scan(args: typed::Scan) -> Result<Meant, Error> {
-    let lab = if args.lab {
-        let servers = args.lab_servers.unwrap_or_else(|| lab::servers_for(args.lab_domains));
-        let settings = lab::Settings { servers, ..lab::Settings::new(args.seed, args.lab_domains) };
-        Some(Lab::start(settings).await?)
-    } else {
-        None
-    };
+    let lab =
+        if args.lab { Some(Lab::start(world(args.seed, args.lab_domains, args.lab_servers)).await?) } else { None };
     scan_in(args, lab)
 }
 
@@ -210,7 +205,7 @@ pub fn scan_in(args: typed::Scan, lab: Option<Lab>) -> Result<Meant, Error> {
 fn feeds(args: &typed::Scan, lab: Option<&Lab>) -> Result<Vec<Feed>, Error> {
     if args.targets.is_empty() && args.input.is_empty() {
         let lab = lab.ok_or(Error::NoTargets)?;
-        return Ok(vec![Feed::Lines { name: "lab".to_owned(), lines: Box::new(lab.list()) }]);
+        return Ok(vec![Feed::Lines { name: "lab".to_owned(), lines: Box::new(targets(lab)) }]);
     }
     Ok(args.input.iter().cloned().map(Feed::File).collect())
 }
@@ -375,8 +370,18 @@ fn configuration(args: &typed::Scan) -> serde_json::Value {
     })
 }
 
+/// The settings of a lab.
+fn world(seed: u64, domains: u64, servers: Option<u32>) -> lab::Settings {
+    let settings = lab::Settings::new(seed, domains);
+    lab::Settings { servers: servers.unwrap_or(settings.servers), ..settings }
+}
+
 /// The settings of a lab that outside tools reach: its addresses are the loopback addresses themselves.
 pub fn lab_for_tools(seed: u64, domains: u64, servers: Option<u32>) -> lab::Settings {
-    let servers = servers.unwrap_or_else(|| lab::servers_for(domains));
-    lab::Settings { servers, numbering: Numbering::Loopback, ..lab::Settings::new(seed, domains) }
+    lab::Settings { numbering: Numbering::Loopback, ..world(seed, domains, servers) }
+}
+
+/// A lab's own list as CSV, with the header that tells recorded introductions apart.
+pub fn targets(lab: &Lab) -> impl Iterator<Item = String> + Send + use<> {
+    std::iter::once("target,helo".to_owned()).chain(lab.targets())
 }

@@ -11,6 +11,7 @@ use mxcensus::cli::{self, Cli, Command, ExplainFormat, SchemaFormat};
 use mxcensus::error::Error;
 use mxcensus::lab::Lab;
 use mxcensus::model::finding::Code;
+use mxcensus::model::words::Rule;
 use mxcensus::output::{parquet, schema};
 use mxcensus::scan::progress::say_plainly;
 use mxcensus::scan::stop::{Level, Stop};
@@ -129,11 +130,11 @@ fn print(text: &str) -> Result<ExitCode, Error> {
 async fn lab(args: &cli::lab::Lab) -> Result<ExitCode, Error> {
     if let Some(count) = args.list {
         let lab = Lab::start(config::lab_for_tools(args.seed, count, args.servers)).await?;
-        return print_lines(lab.list());
+        return print_records(config::targets(&lab).map(|line| line.split(',').map(str::to_owned).collect::<Vec<_>>()));
     }
     let lab = Lab::start(config::lab_for_tools(args.seed, args.domains, args.servers)).await?;
     if args.truth {
-        return print_lines(lab.truth_lines());
+        return print_truth(&lab);
     }
     let (resolver, port) = (lab.resolver(), lab.port());
     let lists: Vec<String> = lab.lists().0.iter().map(|list| format!("--dnsbl {}", list.zone)).collect();
@@ -158,16 +159,28 @@ async fn lab(args: &cli::lab::Lab) -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn print_lines(lines: impl Iterator<Item = String>) -> Result<ExitCode, Error> {
-    let mut out = io::BufWriter::new(io::stdout().lock());
-    for line in lines {
-        match writeln!(out, "{line}") {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(ExitCode::SUCCESS),
-            Err(error) => return Err(Error::Print(error)),
-        }
-    }
-    match out.flush() {
+/// The verdicts that a scan of the lab must come to, as CSV.
+fn print_truth(lab: &Lab) -> Result<ExitCode, Error> {
+    let rules = Rule::ALL.iter().map(|rule| rule.as_str());
+    let header = ["target", "exchange", "address"].into_iter().chain(rules).chain(["findings"]).map(str::to_owned);
+    let rows = lab.truth().map(|truth| {
+        let place = [
+            truth.target,
+            truth.exchange.map_or_else(String::new, |name| name.to_string()),
+            truth.address.map_or_else(String::new, |address| address.to_string()),
+        ];
+        let verdicts = truth.verdicts.into_iter().map(|verdict| verdict.to_string());
+        let codes: Vec<&str> = truth.codes.iter().chain(&truth.info).map(|code| code.as_str()).collect();
+        place.into_iter().chain(verdicts).chain([codes.join(";")]).collect()
+    });
+    print_records(std::iter::once(header.collect()).chain(rows))
+}
+
+/// CSV to standard output; that its reader has gone is a good end.
+fn print_records(records: impl Iterator<Item = Vec<String>>) -> Result<ExitCode, Error> {
+    let mut out = csv::WriterBuilder::new().flexible(true).from_writer(io::stdout().lock());
+    let written = records.into_iter().try_for_each(|record| out.write_record(record));
+    match written.map_err(io::Error::from).and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::Print(error)),
         _ => Ok(ExitCode::SUCCESS),
     }
