@@ -12,7 +12,7 @@ use mxcensus::error::Error;
 use mxcensus::lab::Lab;
 use mxcensus::model::finding::Code;
 use mxcensus::model::words::Rule;
-use mxcensus::output::{parquet, schema};
+use mxcensus::output::schema;
 use mxcensus::scan::progress::say_plainly;
 use mxcensus::scan::stop::{Level, Stop};
 use mxcensus::{config, judge, scan};
@@ -96,7 +96,7 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
         Command::Schema(args) => print(&match args.format {
             SchemaFormat::Text => schema::schema_text(),
             SchemaFormat::Json => schema::schema_json(),
-            SchemaFormat::Arrow => parquet::schema_arrow(),
+            SchemaFormat::Arrow => schema::schema_arrow(),
             SchemaFormat::Markdown => schema::schema_markdown(),
         }),
         Command::Completions { shell } => {
