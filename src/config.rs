@@ -39,6 +39,8 @@ const DNSBL_RATE: f64 = 5.0;
 /// Sockets at a time. More would not be faster at the rate above, and the lab needs the other half of each connection.
 const SOCKETS: usize = 500;
 const LAB_SOCKETS: usize = 1_000;
+/// Questions at a time to the lab's resolver.
+const LAB_QUESTIONS: usize = 200;
 /// Targets in flight: most of them wait for DNS.
 const IN_FLIGHT: usize = 1_000;
 /// Descriptors for everything that is no SMTP connection: files, resolver sockets, the runtime.
@@ -80,9 +82,12 @@ pub enum Error {
     /// The blocklists.
     #[error("cannot use the blocklists")]
     Lists(#[from] catalogue::Error),
-    /// Exclusions or shard.
-    #[error("cannot plan the run")]
-    Plan(#[from] plan::Error),
+    /// The exclusions.
+    #[error("cannot keep the exclusions")]
+    Exclusions(#[from] plan::Error),
+    /// `--shard`.
+    #[error("cannot take a share of the list")]
+    Shard(#[from] plan::ShardError),
     /// The TLS client.
     #[error("cannot set up TLS")]
     Tls(#[from] tls::Error),
@@ -107,13 +112,8 @@ pub struct Meant {
 
 /// Turns arguments into a job, and starts the lab when they ask for it.
 pub async fn scan(args: typed::Scan) -> Result<Meant, Error> {
-    let lab = if args.lab {
-        let servers = args.lab_servers.unwrap_or_else(|| lab::servers_for(args.lab_domains));
-        let settings = lab::Settings { servers, ..lab::Settings::new(args.seed, args.lab_domains) };
-        Some(Lab::start(settings).await?)
-    } else {
-        None
-    };
+    let lab =
+        if args.lab { Some(Lab::start(world(args.seed, args.lab_domains, args.lab_servers)).await?) } else { None };
     scan_in(args, lab)
 }
 
@@ -132,7 +132,8 @@ pub fn scan_in(args: typed::Scan, lab: Option<Lab>) -> Result<Meant, Error> {
     // In the lab both ends of a connection are ours.
     let ends = if world.is_some() { 2 } else { 1 };
     let wanted_sockets = if world.is_some() { LAB_SOCKETS } else { SOCKETS };
-    let sockets = usize::try_from((descriptors - OTHER_DESCRIPTORS) / ends).unwrap_or(wanted_sockets).min(wanted_sockets);
+    let sockets =
+        usize::try_from((descriptors - OTHER_DESCRIPTORS) / ends).unwrap_or(wanted_sockets).min(wanted_sockets);
     if sockets < wanted_sockets {
         notes.push(format!("{descriptors} file descriptors (ulimit -n): at most {sockets} SMTP sessions at a time"));
     }
@@ -148,11 +149,12 @@ pub fn scan_in(args: typed::Scan, lab: Option<Lab>) -> Result<Meant, Error> {
         _ => args.resolver.clone(),
     };
     let profile = profile(args.profile);
+    let exclusions = Arc::new(plan::exclude::read(&args.exclude)?);
     let job = Job {
         feeds,
         input: input::Options { column: args.column.clone(), helo_column: args.helo_column.clone() },
         plan: plan::Settings {
-            exclusions: Arc::new(plan::exclude::read(&args.exclude)?),
+            exclusions: Arc::clone(&exclusions),
             shard: args.shard.as_deref().map(str::parse::<Shard>).transpose()?,
             seed: args.seed,
         },
@@ -160,13 +162,15 @@ pub fn scan_in(args: typed::Scan, lab: Option<Lab>) -> Result<Meant, Error> {
             upstreams,
             timeout: args.dns_timeout.unwrap_or(DNS_PATIENCE),
             pace: Arc::new(Pace::per_second(rate("--dns-rate", args.dns_rate, DNS_RATE)?)),
+            // The lab's resolver has a socket buffer of the default size, which a larger burst would overflow.
+            in_flight: if world.is_some() { LAB_QUESTIONS } else { dns::Settings::default().in_flight },
             ..dns::Settings::default()
         },
         probe: probe::Settings {
             wanted: wanted(&args),
             families: Families { v4: !args.ipv6_only, v6: !args.ipv4_only },
             allowed: Allowed::new(allowed(&args.allow_special, world)?),
-            exclusions: Arc::new(plan::exclude::read(&args.exclude)?),
+            exclusions,
             naming,
             caller: caller(&args, profile, naming, world)?,
             port: args.port.unwrap_or_else(|| world.map_or(25, Lab::port)),
@@ -181,6 +185,7 @@ pub fn scan_in(args: typed::Scan, lab: Option<Lab>) -> Result<Meant, Error> {
         },
         profile,
         quorum,
+        seed: args.seed,
         rejects: rejects(&args),
         format: output::Options { format: args.format.map(format), csv_raw: args.csv_raw },
         output: args.output.filter(|path| path != Path::new("-")),
@@ -204,7 +209,7 @@ pub fn scan_in(args: typed::Scan, lab: Option<Lab>) -> Result<Meant, Error> {
 fn feeds(args: &typed::Scan, lab: Option<&Lab>) -> Result<Vec<Feed>, Error> {
     if args.targets.is_empty() && args.input.is_empty() {
         let lab = lab.ok_or(Error::NoTargets)?;
-        return Ok(vec![Feed::Lines { name: "lab".to_owned(), lines: Box::new(lab.list()) }]);
+        return Ok(vec![Feed::Lines { name: "lab".to_owned(), lines: Box::new(targets(lab)) }]);
     }
     Ok(args.input.iter().cloned().map(Feed::File).collect())
 }
@@ -369,8 +374,18 @@ fn configuration(args: &typed::Scan) -> serde_json::Value {
     })
 }
 
+/// The settings of a lab.
+fn world(seed: u64, domains: u64, servers: Option<u32>) -> lab::Settings {
+    let settings = lab::Settings::new(seed, domains);
+    lab::Settings { servers: servers.unwrap_or(settings.servers), ..settings }
+}
+
 /// The settings of a lab that outside tools reach: its addresses are the loopback addresses themselves.
 pub fn lab_for_tools(seed: u64, domains: u64, servers: Option<u32>) -> lab::Settings {
-    let servers = servers.unwrap_or_else(|| lab::servers_for(domains));
-    lab::Settings { servers, numbering: Numbering::Loopback, ..lab::Settings::new(seed, domains) }
+    lab::Settings { numbering: Numbering::Loopback, ..world(seed, domains, servers) }
+}
+
+/// A lab's own list as CSV, with the header that tells recorded introductions apart.
+pub fn targets(lab: &Lab) -> impl Iterator<Item = String> + Send + use<> {
+    std::iter::once("target,helo".to_owned()).chain(lab.targets())
 }

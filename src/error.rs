@@ -2,7 +2,7 @@
 //! Comes in: a stage's error. Goes out: a chain of messages for a person, and a number for a script.
 //! A remote's misbehaviour never gets here: it is evidence.
 
-use crate::{cli, config, input, lab, output, plan, scan};
+use crate::{cli, config, lab, output, scan};
 
 /// Any error of ours.
 #[derive(Debug, thiserror::Error)]
@@ -13,15 +13,6 @@ pub enum Error {
     /// What the options mean together.
     #[error("cannot scan with these options")]
     Config(#[from] config::Error),
-    /// Reading targets.
-    #[error("cannot read the targets")]
-    Input(#[from] input::Error),
-    /// Exclusions, shards.
-    #[error("cannot plan the run")]
-    Plan(#[from] plan::Error),
-    /// Writing rows.
-    #[error("cannot write")]
-    Output(#[from] output::Error),
     /// The loopback world.
     #[error("cannot start the lab")]
     Lab(#[from] lab::Error),
@@ -40,14 +31,14 @@ impl Error {
     /// The exit code: 2 for what the user can mend in the command, 4 for what went wrong in us or under us.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::File(_) | Self::Config(_) | Self::Input(_) | Self::Plan(_) | Self::NoFinding(_) => 2,
-            Self::Output(_) | Self::Lab(_) | Self::Print(_) => 4,
+            Self::File(_) | Self::Config(_) | Self::NoFinding(_) => 2,
+            Self::Lab(_) | Self::Print(_) => 4,
             Self::Scan(error) => error.exit_code(),
         }
     }
 
     /// Whether the reader of our standard output has gone, which ends a run well.
     pub const fn is_broken_pipe(&self) -> bool {
-        matches!(self, Self::Output(output::Error::BrokenPipe) | Self::Scan(scan::Error::Output(output::Error::BrokenPipe)))
+        matches!(self, Self::Scan(scan::Error::Output(output::Error::BrokenPipe)))
     }
 }

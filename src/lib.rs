@@ -1,5 +1,14 @@
-//! x
+#![doc = include_str!("../ARCHITECTURE.md")]
+
+pub mod cli;
+pub mod config;
+pub mod error;
 pub mod input;
+pub mod judge;
+pub mod lab;
 pub mod model;
+pub mod output;
 pub mod plan;
 pub mod probe;
+pub mod report;
+pub mod scan;

@@ -1,1 +1,187 @@
-fn main() {}
+//! The mxcensus program: parse, build the runtime, run, map the result to an exit code.
+
+use std::error::Error as _;
+use std::ffi::OsString;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use clap::parser::ValueSource;
+use clap::{CommandFactory as _, FromArgMatches as _, Parser as _};
+use mxcensus::cli::{self, Cli, Command, ExplainFormat, SchemaFormat};
+use mxcensus::error::Error;
+use mxcensus::lab::Lab;
+use mxcensus::model::finding::Code;
+use mxcensus::model::words::Rule;
+use mxcensus::output::schema;
+use mxcensus::scan::progress::say_plainly;
+use mxcensus::scan::stop::{Level, Stop};
+use mxcensus::{config, judge, scan};
+
+fn main() -> ExitCode {
+    let cli = match arguments(&std::env::args_os().collect::<Vec<_>>()) {
+        Ok(Ok(cli)) => cli,
+        // Help and version too: the parser knows on which stream they belong. That the stream is gone is no fault.
+        Ok(Err(usage)) => {
+            let _gone = usage.print();
+            return ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(2));
+        }
+        Err(error) => return failed(&error),
+    };
+    run(cli).unwrap_or_else(|error| failed(&error))
+}
+
+/// Says what happened, and why, in one line.
+fn failed(error: &Error) -> ExitCode {
+    if error.is_broken_pipe() {
+        return ExitCode::SUCCESS;
+    }
+    let mut line = format!("mxcensus: {error}");
+    let mut source = error.source();
+    while let Some(cause) = source {
+        line.push_str(": ");
+        line.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    say_plainly(&line);
+    ExitCode::from(error.exit_code())
+}
+
+/// The command line, with what a configuration file adds to it.
+fn arguments(typed: &[OsString]) -> Result<Result<Cli, clap::Error>, Error> {
+    let matches = match Cli::command().try_get_matches_from(typed) {
+        Ok(matches) => matches,
+        Err(usage) => return Ok(Err(usage)),
+    };
+    let parsed = Cli::from_arg_matches(&matches);
+    let Ok(Cli { command: Command::Scan(args) }) = &parsed else { return Ok(parsed) };
+    let Some(path) = &args.config else { return Ok(parsed) };
+    let given = matches.subcommand_matches("scan").map(|scan| {
+        move |key: &str| {
+            let id = key.replace('-', "_");
+            scan.try_contains_id(&id).is_ok() && scan.value_source(&id) == Some(ValueSource::CommandLine)
+        }
+    });
+    let added = cli::file::arguments(path, |key| given.as_ref().is_some_and(|given| given(key)))?;
+    let (program, rest) = typed.split_at(typed.len().min(2));
+    let all = program.iter().cloned().chain(added.into_iter().map(OsString::from)).chain(rest.iter().cloned());
+    Ok(Cli::try_parse_from(all))
+}
+
+fn run(cli: Cli) -> Result<ExitCode, Error> {
+    match cli.command {
+        Command::Scan(args) => runtime().block_on(async {
+            let meant = config::scan(*args).await?;
+            if !meant.job.quiet {
+                meant.notes.iter().for_each(|note| say_plainly(note));
+            }
+            let outcome = scan::run(meant.job, Stop::default()).await?;
+            Ok(ExitCode::from(match outcome {
+                scan::Outcome { complete: false, .. } => 3,
+                scan::Outcome { reached_fail_on: true, .. } => 1,
+                scan::Outcome { .. } => 0,
+            }))
+        }),
+        Command::Lab(args) => runtime().block_on(lab(&args)),
+        Command::Explain(args) => {
+            let code = args.finding.map(|wanted| {
+                let known = Code::ALL.iter().find(|code| code.as_str() == wanted).copied();
+                known.ok_or(Error::NoFinding(wanted))
+            });
+            let code = code.transpose()?;
+            print(&match args.format {
+                ExplainFormat::Text => judge::table::explain_text(code),
+                ExplainFormat::Json => judge::table::explain_json(code).to_string(),
+            })
+        }
+        Command::Schema(args) => print(&match args.format {
+            SchemaFormat::Text => schema::schema_text(),
+            SchemaFormat::Json => schema::schema_json(),
+            SchemaFormat::Arrow => schema::schema_arrow(),
+            SchemaFormat::Markdown => schema::schema_markdown(),
+        }),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "mxcensus", &mut script);
+            print(&String::from_utf8_lossy(&script))
+        }
+        Command::Man => {
+            let mut page = Vec::new();
+            clap_mangen::Man::new(Cli::command()).render(&mut page).expect("writing to a Vec cannot fail");
+            print(&String::from_utf8_lossy(&page))
+        }
+    }
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("the system can start threads and an epoll")
+}
+
+/// Prints to standard output; that its reader has gone is a good end.
+fn print(text: &str) -> Result<ExitCode, Error> {
+    let mut out = io::stdout().lock();
+    let written =
+        out.write_all(text.as_bytes()).and_then(|()| if text.ends_with('\n') { Ok(()) } else { out.write_all(b"\n") });
+    match written.and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::Print(error)),
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}
+
+async fn lab(args: &cli::lab::Lab) -> Result<ExitCode, Error> {
+    if let Some(count) = args.list {
+        let lab = Lab::start(config::lab_for_tools(args.seed, count, args.servers)).await?;
+        return print_records(config::targets(&lab).map(|line| line.split(',').map(str::to_owned).collect::<Vec<_>>()));
+    }
+    let lab = Lab::start(config::lab_for_tools(args.seed, args.domains, args.servers)).await?;
+    if args.truth {
+        return print_truth(&lab);
+    }
+    let (resolver, port) = (lab.resolver(), lab.port());
+    let lists: Vec<String> = lab.lists().0.iter().map(|list| format!("--dnsbl {}", list.zone)).collect();
+    let lists = lists.join(" ");
+    print(&format!(
+        "resolver  {resolver} (UDP and TCP)\n\
+         smtp      port {port} on the addresses that the resolver gives\n\
+         targets   mxcensus lab --list {domains} --seed {seed}\n\
+         truth     mxcensus lab --truth --domains {domains} --seed {seed}\n\
+         try       dig @{ip} -p {dns} mx s01.lab.test\n\
+         scan      mxcensus scan s01.lab.test --resolver {resolver} --port {port} --allow-special 127.0.0.0/8 {lists} \
+                   --helo scanner.lab.test\n\
+         stop      with an interrupt",
+        ip = resolver.ip(),
+        dns = resolver.port(),
+        domains = args.domains,
+        seed = args.seed,
+    ))?;
+    let stop = Stop::default();
+    stop.listen().map_err(|source| scan::Error::System { what: "listen for signals", source })?;
+    stop.reached(Level::Drain).await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The verdicts that a scan of the lab must come to, as CSV.
+fn print_truth(lab: &Lab) -> Result<ExitCode, Error> {
+    let rules = Rule::ALL.iter().map(|rule| rule.as_str());
+    let header = ["target", "exchange", "address"].into_iter().chain(rules).chain(["findings"]).map(str::to_owned);
+    let rows = lab.truth().map(|truth| {
+        let place = [
+            truth.target,
+            truth.exchange.map_or_else(String::new, |name| name.to_string()),
+            truth.address.map_or_else(String::new, |address| address.to_string()),
+        ];
+        let verdicts = truth.verdicts.into_iter().map(|verdict| verdict.to_string());
+        let codes: Vec<&str> = truth.codes.iter().chain(&truth.info).map(|code| code.as_str()).collect();
+        place.into_iter().chain(verdicts).chain([codes.join(";")]).collect()
+    });
+    print_records(std::iter::once(header.collect()).chain(rows))
+}
+
+/// CSV to standard output; that its reader has gone is a good end.
+fn print_records(records: impl Iterator<Item = Vec<String>>) -> Result<ExitCode, Error> {
+    let mut out = csv::WriterBuilder::new().flexible(true).from_writer(io::stdout().lock());
+    let written = records.into_iter().try_for_each(|record| out.write_record(record));
+    match written.map_err(io::Error::from).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::Print(error)),
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}

@@ -80,8 +80,9 @@ mod tests {
     #[test]
     fn a_file_becomes_the_arguments_it_stands_for() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(&file, "port = 2525\nno-dnsbl = true\nipv4-only = false\ninput = ['a', 'b']\nseed = 4\n").unwrap();
+        std::fs::write(&file, "port = 2525\nno-dnsbl = true\nipv4-only = false\ninput = ['a', 'b']\nseed = 4\n")
+            .unwrap();
         let arguments = arguments(file.path(), |key| key == "seed").unwrap();
-        assert_eq!(arguments, ["--port=2525", "--no-dnsbl", "--input=a", "--input=b"]);
+        assert_eq!(arguments, ["--input=a", "--input=b", "--no-dnsbl", "--port=2525"]);
     }
 }

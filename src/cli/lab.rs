@@ -4,8 +4,10 @@ use clap::Args;
 
 /// `lab`.
 #[derive(Debug, Args)]
-#[command(after_help = "Without --list and --truth the world stays up until it is interrupted, on 127/8, and prints how to \
-                        reach it with any DNS or SMTP tool. `mxcensus scan --lab` brings its own and needs none.")]
+#[command(
+    after_help = "Without --list and --truth the world stays up until it is interrupted, on 127/8, and prints how to \
+                        reach it with any DNS or SMTP tool. `mxcensus scan --lab` brings its own and needs none."
+)]
 pub struct Lab {
     /// Print N of its targets as CSV and exit
     #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "2000", conflicts_with = "truth")]

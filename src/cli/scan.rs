@@ -8,8 +8,10 @@ use clap::{Args, ValueEnum};
 
 /// `scan`.
 #[derive(Debug, Args)]
-#[command(after_help = "Exit: 0 complete, 1 --fail-on reached, 2 usage, configuration or unreadable input, 3 cut short, \
-                        4 our own fault.\nAll rates are per second, and 0 is unlimited. Durations are such as 10s or 2m.")]
+#[command(
+    after_help = "Exit: 0 complete, 1 --fail-on reached, 2 usage, configuration or unreadable input, 3 cut short, \
+                        4 our own fault.\nAll rates are per second, and 0 is unlimited. Durations are such as 10s or 2m."
+)]
 pub struct Scan {
     /// Domains, addresses, networks (CIDR)
     #[arg(value_name = "TARGET", help_heading = "Input")]

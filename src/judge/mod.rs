@@ -9,7 +9,7 @@ pub mod generic;
 pub mod policy;
 #[cfg(test)]
 mod properties;
-pub mod rules;
+mod rules;
 #[cfg(test)]
 mod scenarios;
 #[cfg(test)]

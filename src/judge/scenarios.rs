@@ -5,10 +5,12 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use super::scene::*;
+use super::table::{Gathered, TABLE};
 use crate::model::address::Special;
-use crate::model::dnsbl::Health;
+use crate::model::dnsbl::{Health, ListClass};
 use crate::model::evidence::{Exchange, Forward, Introduced, Route};
 use crate::model::finding::Code::{self, *};
+use crate::model::introduction::Introduction;
 use crate::model::name::Name;
 use crate::model::observed::{Absence, Denial, Failure, Observed};
 use crate::model::smtp::{NameAt, Protocol, Session};
@@ -531,6 +533,17 @@ const ONE_SERVER: &[Case] = &[
         "UUUUPPP",
         &[GreetingNoName],
     ),
+    (
+        151,
+        |s| {
+            // Our own fault after the greeting takes nothing back of what was said.
+            s.host().session.cause = Some(Cause::SelfFault);
+            s.host().session.ehlo = None;
+            s.host().ehlo = None;
+        },
+        "PPPPPPP",
+        &[],
+    ),
     (122, |s| s.ends(dead(ConnectStatus::SelfFault)), "UUUUPPP", &[]),
     (123, |s| s.ends(dead(ConnectStatus::NotAsked)), "UUUUPPP", &[]),
     (124, |s| s.ends(dead(ConnectStatus::Excluded)), "NNNNNNP", &[ScannerExcluded]),
@@ -611,7 +624,189 @@ const ONE_SERVER: &[Case] = &[
         "PPUUPPP",
         &[],
     ),
+    (136, |s| s.ends(dead(ConnectStatus::Unreachable)), "UUUUPPU", &[MxAllUnreachable, ConnectUnreachable]),
+    (137, |s| s.ends(dead(ConnectStatus::Reset)), "UUUUPPP", &[ConnectReset]),
+    (
+        138,
+        |s| {
+            let oddities = &mut s.host().session.greeting.as_mut().unwrap().oddities;
+            (oddities.no_separator, oddities.bare_code) = (true, true);
+            (oddities.long_line, oddities.mixed_codes) = (true, true);
+        },
+        "PPPPPPP",
+        &[GreetingNoSeparator, GreetingBareCode, GreetingLineTooLong, GreetingCodeMixed],
+    ),
+    (
+        139,
+        |s| {
+            let session = &mut s.host().session;
+            session.ehlo = Some(reply(250, &["PIPELINING"]));
+            session.extensions.clear();
+            (session.ehlo_name, session.ehlo_not_name) = (None, Some("PIPELINING".into()));
+            s.host().ehlo = None;
+        },
+        "PPPPPPP",
+        &[SmtpNoStarttls, EhloNameMissing],
+    ),
+    (
+        140,
+        |s| {
+            let session = &mut s.host().session;
+            session.ehlo = Some(reply(550, &["go away"]));
+            session.helo = Some(reply(550, &["go away"]));
+        },
+        "UUUUPPP",
+        &[EhloHeloRejected],
+    ),
+    (
+        141,
+        |s| {
+            let session = &mut s.host().session;
+            session.ehlo = Some(reply(502, &["no"]));
+            session.helo = Some(reply(250, &["mail.s141.lab.test", "SIZE"]));
+        },
+        "PPPPPPP",
+        &[EhloRejected, HeloExtendedReply],
+    ),
+    (
+        142,
+        |s| {
+            s.evidence.mx = Some(via(vec![], &["other.lab.test"]));
+            s.exchange().name = name("s142.lab.test");
+        },
+        "PPPPPPP",
+        &[MxImplicit, MxDomainIsCname],
+    ),
+    (143, |s| special(s, "198.18.0.1", Special::Benchmarking), "NNNNNNF", &[MxSpecialAddress]),
+    (
+        144,
+        |s| {
+            let own = s.own();
+            s.mx(&[(10, &own), (20, &own)]);
+            s.evidence.capped = true;
+        },
+        "PPPPPPP",
+        &[MxTooMany, MxDuplicate],
+    ),
+    (145, |s| s.certificate(&["mail.other.test"], CertTrust::Trusted, NOW / 1000 + 1), "PPPPPPP", &[TlsCertName]),
+    (
+        146,
+        |s| {
+            let mut lists = s.policy.lists.to_vec();
+            lists[3].codes[0].class = ListClass::Network;
+            lists[4].codes[0].class = ListClass::Attack;
+            s.policy.lists = lists.into();
+            s.listed(3, "127.0.0.2");
+            s.listed(4, "127.0.0.2");
+        },
+        "PPPPPPP",
+        &[DnsblAttackListed, DnsblNetworkListed],
+    ),
+    (
+        147,
+        |s| {
+            // One PTR name is no host name, the other is, and leads back.
+            s.host().ptr = seen(vec![name("localhost"), name("mail.s147.lab.test")]);
+        },
+        "PPPPPPP",
+        &[PtrInvalidName, PtrMultiple],
+    ),
 ];
+
+/// Introductions that are no names to look up, or names that are no FQDN; all of the latter exist and match.
+const NAMES: &[(&str, &str, Code)] = &[
+    ("[8.8.4.4", "PFNN", HeloLiteralMalformed),
+    ("http://mail.ietf.org", "PFNN", HeloIsUrl),
+    ("mail.ietf.org:25", "PFNN", HeloHasPort),
+    ("$myhostname", "PFNN", HeloIllegalChar),
+    ("müller.de", "PFNN", HeloULabel),
+    (".mail.ietf.org", "PFNN", HeloEmptyLabel),
+    ("mail.lan", "PFFN", HeloPrivateTld),
+    ("mail.ietf.org.", "PPPP", HeloTrailingDot),
+    ("-mail.ietf.org", "PFPP", HeloHyphenEdge),
+    ("ab--cd.ietf.org", "PPPP", HeloReservedLdh),
+    ("xn--mail.ietf.org", "PFPP", HeloBadALabel),
+    ("8.8.4", "PFPP", HeloNumericTld),
+    ("mail.example.com", "PFPP", HeloExampleDomain),
+    ("mail.yourdomain.com", "PPPP", HeloPlaceholder),
+    ("4.4.8.8.in-addr.arpa", "PFPP", HeloReverseZone),
+    ("github.io", "PPPP", HeloPublicSuffix),
+];
+
+/// A server that says this, which exists and matches if anybody can look it up.
+fn saying(bytes: &[u8]) -> Scene {
+    let mut scene = Scene::good(150);
+    scene.host().introduction = Some(Introduction::new(bytes, IntroducedBy::Greeting, NAMING));
+    scene.host().ehlo = None;
+    scene
+}
+
+#[test]
+fn every_class_of_name_has_its_code_and_only_some_are_looked_up() {
+    for (text, verdicts, code) in NAMES {
+        let row = saying(text.as_bytes()).row();
+        assert_eq!(letters(&row).get(..4), Some(*verdicts), "{text}: {:#?}", row.findings);
+        assert!(codes(&row).contains(code), "{text}: {:#?}", row.findings);
+    }
+    let x = |count| "x".repeat(count);
+    let long = format!("{}org", format!("{}.", x(60)).repeat(5));
+    let label = format!("{}.ietf.org", x(64));
+    for (bytes, code) in [
+        (b"m\xFCller.de".as_slice(), HeloIllegalOctet),
+        (long.as_bytes(), HeloNameTooLong),
+        (label.as_bytes(), HeloLabelTooLong),
+    ] {
+        let row = saying(bytes).row();
+        assert_eq!(letters(&row).get(..4), Some("PFNN"), "{code}");
+        assert!(codes(&row).contains(&code), "{code}: {:#?}", row.findings);
+    }
+}
+
+/// Servers whose rows or clients make more than one, or none of a domain's.
+fn others() -> Vec<Scene> {
+    let mut scenes = Vec::new();
+    let mut scene = dual(36);
+    second(&mut scene).introduced.addresses.v6 = nodata();
+    scenes.push(scene);
+    for at in [0, 1] {
+        let mut scene = backed(46);
+        scene.host_of(at).session = dead(ConnectStatus::Refused);
+        scenes.push(scene);
+    }
+    let mut scene = backed(41);
+    scene.mx(&[(10, ""), (20, "backup.lab.test")]);
+    scenes.push(scene);
+    let mut scene = backed(148);
+    scene.evidence.routes[1] = route(20, "backup.lab.test", "198.51.100.148");
+    scenes.push(scene);
+    let mut scene = Scene::good(149);
+    scene.evidence.routes = vec![route(10, &scene.own(), "2001:db8:25::7")];
+    scenes.push(scene);
+    scenes.extend(NAMES.iter().map(|(text, ..)| saying(text.as_bytes())));
+    scenes.extend([format!("{}.org", "x".repeat(64)), "x.".repeat(150)].iter().map(|text| saying(text.as_bytes())));
+    scenes.push(saying(&[0xFC]));
+    for helo in [" ", "gmail.com"] {
+        let mut scene = Scene::observed(67, "203.0.113.67", helo);
+        scene.reverse("mta.s67.lab.test");
+        scenes.push(scene);
+    }
+    scenes
+}
+
+#[test]
+fn every_code_that_is_gathered_is_found_in_some_scene() {
+    let mut scenes = others();
+    for (n, change, ..) in ONE_SERVER {
+        let mut scene = Scene::good(*n);
+        change(&mut scene);
+        scenes.push(scene);
+    }
+    let judged: Vec<_> = scenes.iter().flat_map(|scene| scene.judged().rows).collect();
+    let found = |code| judged.iter().any(|row| row.findings.iter().any(|finding| finding.code == code));
+    for entry in TABLE {
+        assert_eq!(found(entry.code), entry.gathered == Gathered::Yes, "{}", entry.code);
+    }
+}
 
 fn unserved_implicit(scene: &mut Scene) {
     let own = exchange("s127.lab.test", nodata(), nodata());

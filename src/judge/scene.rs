@@ -73,8 +73,7 @@ pub(super) fn v6(text: &str) -> Answer<Ipv6Addr> {
 }
 
 pub(super) fn introduction(text: &str, by: IntroducedBy) -> Introduction {
-    let (class, _) = NAMING.classify(text.as_bytes());
-    Introduction { text: text.into(), by, class }
+    Introduction::new(text.as_bytes(), by, NAMING)
 }
 
 pub(super) fn reply(code: u16, lines: &[&str]) -> Reply {
@@ -153,6 +152,7 @@ fn list(zone: &str, class: ListClass, weight: f32, core: bool, ipv6: bool) -> Li
         zone: name(zone),
         shown: zone.into(),
         codes: if class == ListClass::SpamSource { vec![rule, relay] } else { vec![rule] },
+        ipv4: true,
         ipv6,
         core,
         lookup: None,

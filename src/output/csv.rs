@@ -14,7 +14,7 @@ use std::fmt;
 use super::columns::{COLUMNS, Cell};
 use super::file::TextFile;
 use super::spelling::{is_dangerous, is_plain, push_number, push_time};
-use super::{Error, Sink};
+use super::{Ending, Error, Sink};
 use crate::model::assessment::Row;
 
 /// Whether cells that a spreadsheet would run are made harmless.
@@ -64,8 +64,16 @@ impl Csv {
             self.cell.clear();
             match (column.cell)(row) {
                 Cell::Null => {}
+                Cell::Word(word) => {
+                    self.writer.write_field(word)?;
+                    continue;
+                }
+                // Nearly every text stands as it is, and need not be copied.
+                Cell::Text(text) if is_plain(&text) && !is_formula(text.as_bytes()) => {
+                    self.writer.write_field(text.as_bytes())?;
+                    continue;
+                }
                 Cell::Number(number) => push_number(&mut self.cell, number),
-                Cell::Word(word) => self.cell.extend_from_slice(word.as_bytes()),
                 Cell::Time(ms) => {
                     push_time(&mut self.cell, ms);
                 }
@@ -93,10 +101,10 @@ impl Sink for Csv {
         self.writer.flush().map_err(|source| Error::io("write", self.writer.get_ref().place(), source))
     }
 
-    fn finish(self: Box<Self>) -> Result<(), Error> {
+    fn finish(self: Box<Self>, ending: Ending) -> Result<(), Error> {
         let place = self.writer.get_ref().place().to_owned();
         let file = self.writer.into_inner().map_err(|error| Error::io("write", &place, error.into_error()))?;
-        file.commit()
+        file.commit(ending)
     }
 }
 
@@ -189,9 +197,14 @@ fn push_list(out: &mut Vec<u8>, items: &[Cow<'_, str>]) {
 }
 
 fn neutralise(cell: &mut Vec<u8>, formulas: Formulas) {
-    if formulas == Formulas::Neutralised && matches!(cell.first(), Some(b'=' | b'+' | b'-' | b'@' | b'\'')) {
+    if formulas == Formulas::Neutralised && is_formula(cell) {
         cell.insert(0, b'\'');
     }
+}
+
+/// Whether a spreadsheet would run a cell, or the reverse of the rule would harm it.
+fn is_formula(cell: &[u8]) -> bool {
+    matches!(cell.first(), Some(b'=' | b'+' | b'-' | b'@' | b'\''))
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use flate2::write::GzEncoder;
 
-use super::{Compression, Error};
+use super::{Compression, Ending, Error};
 
 /// Bytes gathered before the system is asked to write them.
 const BUFFER: usize = 256 * 1024;
@@ -88,8 +88,8 @@ impl Destination {
         &self.place
     }
 
-    /// Makes what was written durable and gives it its final name.
-    pub(super) fn commit(mut self) -> Result<(), Error> {
+    /// Makes what was written durable, and gives it its final name when it is complete.
+    pub(super) fn commit(mut self, ending: Ending) -> Result<(), Error> {
         if self.failed {
             return Err(Error::io("finish", &self.place, io::Error::other("an earlier write failed")));
         }
@@ -99,6 +99,9 @@ impl Destination {
         };
         file.sync_all().map_err(|source| Error::io("sync", &part, source))?;
         drop(file);
+        if ending == Ending::CutShort {
+            return Ok(());
+        }
         fs::rename(&part, &last).map_err(|source| Error::io("rename into place", &last, source))?;
         sync_directory(directory_of(&last))
     }
@@ -156,15 +159,15 @@ impl TextFile {
         &self.place
     }
 
-    /// Ends the stream and gives the file its final name.
-    pub(super) fn commit(self) -> Result<(), Error> {
+    /// Ends the stream, and gives the file its final name when it is complete.
+    pub(super) fn commit(self, ending: Ending) -> Result<(), Error> {
         let buffer = match self.encoder {
             Encoder::Plain(buffer) => Ok(buffer),
             Encoder::Gzip(encoder) => encoder.finish(),
             Encoder::Zstd(encoder) => encoder.finish(),
         };
         let buffer = buffer.map_err(|source| Error::io("write", &self.place, source))?;
-        commit(buffer, &self.place)
+        commit(buffer, &self.place, ending)
     }
 }
 
@@ -198,16 +201,16 @@ pub(super) fn buffered(destination: Destination) -> BufWriter<Destination> {
 }
 
 /// Empties the buffer and commits what is below it.
-pub(super) fn commit(buffer: BufWriter<Destination>, place: &Path) -> Result<(), Error> {
+pub(super) fn commit(buffer: BufWriter<Destination>, place: &Path, ending: Ending) -> Result<(), Error> {
     let destination = buffer.into_inner().map_err(|error| Error::io("write", place, error.into_error()))?;
-    destination.commit()
+    destination.commit(ending)
 }
 
 /// Replaces a file by these bytes: a reader sees the old ones or the new ones, never a part.
 pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let mut destination = Destination::file(path)?;
     destination.write_all(bytes).map_err(|source| Error::io("write", path, source))?;
-    destination.commit()
+    destination.commit(Ending::Complete)
 }
 
 /// A path with more behind its file name: `OUT` and `.part` give `OUT.part`.
@@ -252,7 +255,7 @@ mod tests {
         destination.write_all(b"whole").unwrap();
         assert!(!path.exists());
         assert!(beside(&path, ".part").exists());
-        destination.commit().unwrap();
+        destination.commit(Ending::Complete).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"whole");
         assert!(!beside(&path, ".part").exists());
     }
@@ -308,7 +311,7 @@ mod tests {
         let mut destination = Destination::file(Path::new("/dev/full")).unwrap();
         let error = destination.write_all(b"x").unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::StorageFull);
-        assert!(destination.commit().is_err());
+        assert!(destination.commit(Ending::Complete).is_err());
         assert!(!Path::new("/dev/full.part").exists());
     }
 
@@ -319,7 +322,7 @@ mod tests {
         let mut destination = Destination::file(&path).unwrap();
         destination.write_all(b"begin").unwrap();
         destination.failed = true;
-        destination.commit().unwrap_err();
+        destination.commit(Ending::Complete).unwrap_err();
         assert!(!path.exists());
     }
 
@@ -342,7 +345,7 @@ mod tests {
             file.write_all(b"a,b\n").unwrap();
             file.flush().unwrap();
             file.write_all(b"1,2\n").unwrap();
-            file.commit().unwrap();
+            file.commit(Ending::Complete).unwrap();
             let bytes = fs::read(&path).unwrap();
             let mut text = String::new();
             match compression {

@@ -7,7 +7,7 @@ use std::io::Write as _;
 use super::columns::{COLUMNS, Cell};
 use super::file::TextFile;
 use super::spelling::{is_dangerous, is_plain, push_number, push_time};
-use super::{Error, Sink};
+use super::{Ending, Error, Sink};
 use crate::model::assessment::Row;
 
 /// The sink for JSONL.
@@ -36,8 +36,8 @@ impl Sink for Jsonl {
         self.file.flush().map_err(|source| Error::io("write", self.file.place(), source))
     }
 
-    fn finish(self: Box<Self>) -> Result<(), Error> {
-        self.file.commit()
+    fn finish(self: Box<Self>, ending: Ending) -> Result<(), Error> {
+        self.file.commit(ending)
     }
 }
 

@@ -36,8 +36,17 @@ pub trait Sink: Send {
     /// Hands all complete output to the system. Parquet keeps its open row group: without the footer nobody could read it.
     fn flush(&mut self) -> Result<(), Error>;
 
-    /// Ends the output, makes it durable and gives it its final name.
-    fn finish(self: Box<Self>) -> Result<(), Error>;
+    /// Ends the output and makes it durable; a complete one gets its final name.
+    fn finish(self: Box<Self>, ending: Ending) -> Result<(), Error>;
+}
+
+/// Whether all rows are there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// All of them: the file takes its final name.
+    Complete,
+    /// The run was cut short: the file is whole in itself, and stays `OUT.part`.
+    CutShort,
 }
 
 words! {

@@ -22,7 +22,7 @@ use parquet::schema::types::ColumnPath;
 
 use super::columns::{COLUMNS, Cell, Kind, SCHEMA_VERSION};
 use super::file::{self, Destination, buffered};
-use super::{Error, Sink};
+use super::{Ending, Error, Sink};
 use crate::model::assessment::Row;
 
 /// Rows gathered before they are handed to the encoder.
@@ -104,11 +104,11 @@ impl Sink for Parquet {
         self.writer.sync().map_err(|source| Error::io("write", &self.place, source))
     }
 
-    fn finish(mut self: Box<Self>) -> Result<(), Error> {
+    fn finish(mut self: Box<Self>, ending: Ending) -> Result<(), Error> {
         self.write_batch()?;
         let mut buffer = self.writer.into_inner().map_err(|source| error(&self.place, source))?;
         buffer.flush().map_err(|source| Error::io("write", &self.place, source))?;
-        file::commit(buffer, &self.place)
+        file::commit(buffer, &self.place, ending)
     }
 }
 

@@ -1,6 +1,8 @@
 //! The column table in words: for the terminal, for programs, and for the README.
 //! Comes in: nothing but the table. Goes out: text.
 
+pub use super::parquet::schema_arrow;
+
 use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};

@@ -24,7 +24,7 @@ fn write(path: &Path, judged: &[Judged]) {
     for row in judged.iter().flat_map(Judged::rows) {
         sink.write(row).unwrap();
     }
-    sink.finish().unwrap();
+    sink.finish(Ending::Complete).unwrap();
 }
 
 fn written(name: &str, judged: &[Judged]) -> String {
@@ -190,7 +190,7 @@ fn raw_csv_keeps_formulas_and_still_escapes_controls() {
     let mut sink = open(Some(&path), &options).unwrap();
     let judged = &sample::all()[1];
     sink.write(judged.rows().next().unwrap()).unwrap();
-    sink.finish().unwrap();
+    sink.finish(Ending::Complete).unwrap();
     let text = fs::read_to_string(path).unwrap();
     assert!(text.contains(r#","=HYPERLINK("#));
     assert!(text.contains(r"\x1B[2J"));
@@ -240,7 +240,7 @@ fn a_full_disk_is_an_error_of_every_format() {
         let options = Options { format: Some(*format), ..Options::default() };
         let mut sink = open(Some(Path::new("/dev/full")), &options).unwrap();
         sink.write(sample::all()[0].rows().next().unwrap()).unwrap();
-        let error = sink.finish().unwrap_err();
+        let error = sink.finish(Ending::Complete).unwrap_err();
         let Error::Io { path, source, .. } = error else { panic!("{format}: {error}") };
         assert_eq!((path.as_path(), source.kind()), (Path::new("/dev/full"), io::ErrorKind::StorageFull), "{format}");
     }
@@ -291,7 +291,7 @@ fn parquet_tells_its_schema_version_and_bounds_its_row_groups() {
     for _ in 0..100_001 {
         sink.write(good.rows().next().unwrap()).unwrap();
     }
-    sink.finish().unwrap();
+    sink.finish(Ending::Complete).unwrap();
     let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap();
     let groups: Vec<i64> = builder.metadata().row_groups().iter().map(RowGroupMetaData::num_rows).collect();
     assert_eq!(groups, [100_000, 1]);

@@ -272,10 +272,8 @@ impl<L: Lookup> Prober<L> {
         };
         wanted.sort();
         let mut known: Vec<&Name> = Vec::with_capacity(wanted.len());
-        let lonely = wanted.len() == 1;
         let wanted: Vec<&Mx> = wanted
             .iter()
-            .filter(|mx| lonely || !mx.exchange.is_root())
             .filter(|mx| {
                 let fresh = !known.contains(&&mx.exchange);
                 known.push(&mx.exchange);

@@ -122,7 +122,7 @@ async fn the_kinds_of_mx_data_are_told_apart() {
     for (name, status, routes) in [
         ("many.org", MxStatus::Ok, 1),
         ("null.org", MxStatus::NullMx, 1),
-        ("both.org", MxStatus::Ok, 1),
+        ("both.org", MxStatus::Ok, 2),
         ("own.org", MxStatus::Implicit, 1),
         ("bare.org", MxStatus::None, 1),
         ("nowhere.org", MxStatus::Nxdomain, 0),

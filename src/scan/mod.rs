@@ -11,10 +11,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use serde_json::json;
-
 use self::progress::{Counts, Show, get, say_plainly};
-use self::stop::{Level, Stop};
+use self::stop::Stop;
 use crate::input;
 use crate::judge::policy::Policy;
 use crate::model::address::Allowed;
@@ -24,7 +22,8 @@ use crate::model::introduction::Naming;
 use crate::model::name::Name;
 use crate::model::observed::Observed;
 use crate::model::words::{Cause, Profile, Severity};
-use crate::output::{self, manifest::Manifest};
+use crate::output::manifest::{Manifest, Source};
+use crate::output::{self, rfc3339};
 use crate::plan;
 use crate::probe::dns::{self, Lookup};
 use crate::probe::{self, Prober, Work};
@@ -91,6 +90,8 @@ pub struct Job {
     pub colour: bool,
     /// The severity that makes the run end with exit code 1.
     pub fail_on: Option<Severity>,
+    /// What makes the run reproducible.
+    pub seed: u64,
     /// The whole configuration, for the manifest.
     pub configuration: serde_json::Value,
 }
@@ -194,7 +195,7 @@ pub async fn run(job: Job, stop: Stop) -> Result<Outcome, Error> {
     }
     if let Some(path) = job.output.as_deref() {
         let facts = Facts { started, complete, counts: &counts, tally: &done.tally, work: prober.work() };
-        manifest(path, job.configuration, &done.digests, &facts)?;
+        manifest(path, job.configuration, job.seed, done.inputs, &facts)?;
     }
     if !job.quiet {
         let facts = Facts { started, complete, counts: &counts, tally: &done.tally, work: prober.work() };
@@ -204,7 +205,7 @@ pub async fn run(job: Job, stop: Stop) -> Result<Outcome, Error> {
             say_plainly(&effort(&facts));
         }
     }
-    Ok(Outcome { complete, reached_fail_on: job.fail_on.is_some_and(|severity| done.tally.has(severity)) })
+    Ok(Outcome { complete, reached_fail_on: job.fail_on.is_some_and(|severity| done.tally.reached(severity)) })
 }
 
 fn open(feeds: Vec<Feed>, options: &input::Options) -> Result<Vec<input::Source>, Error> {
@@ -282,29 +283,32 @@ fn effort(facts: &Facts<'_>) -> String {
 fn manifest(
     output: &Path,
     configuration: serde_json::Value,
-    digests: &[(String, String)],
+    seed: u64,
+    inputs: Vec<Source>,
     facts: &Facts<'_>,
 ) -> Result<(), Error> {
+    let ms = |time: SystemTime| {
+        let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    };
     let counts = facts.counts;
-    let inputs: Vec<_> = digests.iter().map(|(name, sha256)| json!({ "name": name, "sha256": sha256 })).collect();
-    let (targets, rows) = (get(&counts.done), get(&counts.rows));
-    let manifest = Manifest::new(facts.started, SystemTime::now(), facts.complete, configuration, json!(inputs), json!({
-        "records": get(&counts.records),
-        "rejected": get(&counts.rejected),
-        "excluded": get(&counts.excluded),
-        "other_shards": get(&counts.elsewhere),
-        "targets": targets,
-        "rows": rows,
-        "dns_questions": facts.work.questions.1,
-        "servers": facts.work.hosts.1,
-        "connections": facts.work.connections,
-        "words": facts.tally,
-    }));
-    manifest.write(output)?;
-    Ok(())
-}
-
-/// Stops politely when something of ours has failed.
-pub(crate) fn give_up(stop: &Stop) {
-    stop.at_least(Level::Halt);
+    let counted = [
+        ("records_read", get(&counts.records)),
+        ("records_rejected", get(&counts.rejected)),
+        ("records_excluded", get(&counts.excluded)),
+        ("records_of_other_shards", get(&counts.elsewhere)),
+        ("targets", get(&counts.done)),
+        ("rows", get(&counts.rows)),
+        ("dns_questions", facts.work.questions.1),
+        ("servers", facts.work.hosts.1),
+        ("connections", facts.work.connections),
+    ];
+    let mut manifest = Manifest::begin(configuration, ms(facts.started));
+    manifest.seeds.insert("order".to_owned(), seed);
+    manifest.inputs = inputs;
+    manifest.end = rfc3339(ms(SystemTime::now()));
+    manifest.counts = counted.into_iter().map(|(name, count)| (name.to_owned(), count)).collect();
+    manifest.tally = serde_json::to_value(facts.tally).expect("a tally has texts as keys and whole numbers as values");
+    manifest.complete = facts.complete;
+    Ok(manifest.write(output)?)
 }

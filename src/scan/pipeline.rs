@@ -14,15 +14,15 @@ use std::thread;
 use futures_util::FutureExt as _;
 use tokio::sync::{Semaphore, mpsc};
 
-use super::progress::{Counts, Failures, InFlight, Progress, Show, Total, Watched, add, failed_connection};
+use super::Error;
+use super::progress::{Counts, Failures, InFlight, Progress, Show, Total, Watched, add, failed_connection, get};
 use super::stop::{Level, Stop};
-use super::{Error, give_up};
 use crate::input::{self, Item, Source};
 use crate::judge;
 use crate::judge::policy::Policy;
 use crate::model::assessment::Judged;
 use crate::model::target::{Entry, Reject, Target};
-use crate::output::{self, Sink};
+use crate::output::{self, Ending, Sink, manifest};
 use crate::plan::{self, Planner};
 use crate::probe::Prober;
 use crate::probe::dns::Lookup;
@@ -52,8 +52,8 @@ pub(super) struct Done {
     pub(super) complete: bool,
     /// Rows by verdict and finding.
     pub(super) tally: Tally,
-    /// Name and SHA-256 of each input, in their order.
-    pub(super) digests: Vec<(String, String)>,
+    /// The inputs that were read to their end, in their order.
+    pub(super) inputs: Vec<manifest::Source>,
 }
 
 /// A target on its way; the index is its place in this run's own order.
@@ -86,7 +86,13 @@ pub(super) async fn run<L: Lookup>(parts: Parts<L>) -> Result<Done, Error> {
         let reader = Reader {
             planner: Planner::new(parts.plan),
             rejects: parts.rejects.map(input::Rejects::new),
-            tell: if parts.quiet { 0 } else if parts.verbose { u64::MAX } else { TOLD },
+            tell: if parts.quiet {
+                0
+            } else if parts.verbose {
+                u64::MAX
+            } else {
+                TOLD
+            },
             counts: Arc::clone(&counts),
             total,
             give,
@@ -111,7 +117,7 @@ pub(super) async fn run<L: Lookup>(parts: Parts<L>) -> Result<Done, Error> {
         spawn("writer", move || {
             let written = writer.write(rows_out, in_order);
             if written.is_err() {
-                give_up(&stop);
+                stop.at_least(Level::Halt);
             }
             written
         })?
@@ -156,16 +162,16 @@ pub(super) async fn run<L: Lookup>(parts: Parts<L>) -> Result<Done, Error> {
         .await
         .expect("joining threads does not panic");
     let written = written.expect("the writer does not panic")?;
-    let (digests, read_all) = read.expect("the reader does not panic")?;
+    let (inputs, read_all) = read.expect("the reader does not panic")?;
     let complete = read_all && !halted;
-    if complete { written.sink.finish()? } else { written.sink.close()? }
-    Ok(Done { complete, tally: written.tally, digests })
+    written.sink.finish(if complete { Ending::Complete } else { Ending::CutShort })?;
+    Ok(Done { complete, tally: written.tally, inputs })
 }
 
 /// The bytes of all inputs, as far as they are known beforehand.
 fn total(sources: &[Source]) -> Total {
     let total = Total::default();
-    let sizes: Option<u64> = sources.iter().map(|source| source.progress().total()).sum();
+    let sizes: Option<u64> = sources.iter().map(|source| source.progress().bytes().1).sum();
     total.bytes.store(sizes.unwrap_or(0), Ordering::Relaxed);
     total
 }
@@ -187,7 +193,9 @@ fn note_failures(failures: &Failures, judged: &Judged) {
         .collect();
     causes.sort_unstable();
     causes.dedup();
-    causes.into_iter().for_each(|cause| failures.count(cause));
+    for cause in causes {
+        failures.count(cause);
+    }
 }
 
 fn spawn<T: Send + 'static>(
@@ -213,34 +221,42 @@ struct Reader {
     next: u64,
 }
 
-/// The digests of the inputs, and whether all was read.
-type Read_ = (Vec<(String, String)>, bool);
+/// The inputs that were read to their end, and whether all of them were.
+type Inputs = (Vec<manifest::Source>, bool);
 
 impl Reader {
-    fn read(mut self, targets: &[String], sources: Vec<Source>) -> Result<Read_, Error> {
-        let mut digests = Vec::with_capacity(sources.len());
+    fn read(mut self, targets: &[String], sources: Vec<Source>) -> Result<Inputs, Error> {
+        let mut inputs = Vec::with_capacity(sources.len());
         for target in targets {
             if !self.item(input::argument(target))? {
-                return Ok((digests, false));
+                return Ok((inputs, false));
             }
         }
         let mut before = 0;
         for mut source in sources {
-            let bytes = source.progress();
-            while let Some(item) = source.next() {
+            let (bytes, records) = (source.progress(), get(&self.counts.records));
+            for item in source.by_ref() {
                 if !self.item(item?)? {
-                    return Ok((digests, false));
+                    return Ok((inputs, false));
                 }
-                self.total.read.store(before + bytes.read(), Ordering::Relaxed);
+                self.total.read.store(before + bytes.bytes().0, Ordering::Relaxed);
             }
-            before += bytes.read();
-            digests.push((source.name().to_owned(), source.digest()));
+            before += bytes.bytes().0;
+            let records = get(&self.counts.records) - records;
+            if records == 0 && self.tell > 0 {
+                self.progress.say(&format!("warning: {} holds no records", source.name()));
+            }
+            inputs.push(manifest::Source {
+                name: source.name().to_string(),
+                sha256: source.digest().map(hex),
+                records,
+            });
         }
         if let Some(rejects) = self.rejects.take() {
             rejects.finish()?;
         }
         self.counts.read_all.store(true, Ordering::Relaxed);
-        Ok((digests, true))
+        Ok((inputs, true))
     }
 
     /// Handles one record; false when the run is to stop.
@@ -292,7 +308,8 @@ impl Reader {
         if self.tell > 0 {
             self.tell -= 1;
             let record = reject.record.map_or(String::new(), |record| format!("record {record}, "));
-            let line = format!("{}: {record}column {}: {} ({})", reject.file, reject.column, reject.reason, reject.text);
+            let line =
+                format!("{}: {record}column {}: {} ({})", reject.file, reject.column, reject.reason, reject.text);
             self.progress.say(&line);
             if self.tell == 0 && self.rejects.is_some() {
                 self.progress.say("further rejects are in the rejects file only");
@@ -348,16 +365,21 @@ impl Writer {
     }
 }
 
+fn hex(digest: [u8; 32]) -> String {
+    let digit = |nibble: u8| char::from_digit(nibble.into(), 16).expect("a nibble is a hex digit");
+    digest.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
+
 /// Lines made by the program, read like a file.
 pub(super) struct Lines {
-    lines: Box<dyn Iterator<Item = String> + Send>,
+    rest: Box<dyn Iterator<Item = String> + Send>,
     line: Vec<u8>,
     at: usize,
 }
 
 impl Lines {
     pub(super) fn new(lines: Box<dyn Iterator<Item = String> + Send>) -> Self {
-        Self { lines, line: Vec::new(), at: 0 }
+        Self { rest: lines, line: Vec::new(), at: 0 }
     }
 }
 
@@ -367,7 +389,7 @@ impl Read for Lines {
         while filled < buffer.len() {
             let rest = self.line.get(self.at..).unwrap_or_default();
             if rest.is_empty() {
-                let Some(line) = self.lines.next() else { break };
+                let Some(line) = self.rest.next() else { break };
                 self.line = line.into_bytes();
                 self.line.push(b'\n');
                 self.at = 0;

@@ -87,10 +87,13 @@ impl Failures {
     }
 }
 
+/// When a target was begun, and which.
+type Begun = (Instant, Arc<str>);
+
 /// What each worker is at, so that a run that hangs can say on what.
 #[derive(Debug)]
 pub struct InFlight {
-    slots: Vec<Mutex<Option<(Instant, Arc<str>)>>>,
+    slots: Vec<Mutex<Option<Begun>>>,
 }
 
 impl InFlight {
@@ -107,7 +110,7 @@ impl InFlight {
     }
 
     /// How many are in flight, and the oldest.
-    fn oldest(&self) -> (usize, Option<(Instant, Arc<str>)>) {
+    fn oldest(&self) -> (usize, Option<Begun>) {
         let busy: Vec<_> = self
             .slots
             .iter()
@@ -226,30 +229,30 @@ impl Progress {
         let done = get(&watched.counts.done);
         let total = watched.total();
         let rate = self.rate(done);
-        let mut line = match total {
+        let done_of = match total {
             Some(total) => format!("{}/{} targets", HumanCount(done), HumanCount(total)),
             None => format!("{} targets", HumanCount(done)),
         };
-        line.push_str(&format!(", {rate:.0}/s"));
+        let mut parts = vec![format!("{done_of}, {rate:.0}/s")];
         let left = total.map_or(0, |total| total.saturating_sub(done));
         if left > 0 && rate > 0.0 {
             #[expect(clippy::cast_precision_loss, reason = "an estimate for a person")]
             let eta = Duration::try_from_secs_f64(left as f64 / rate).unwrap_or(Duration::MAX);
-            line.push_str(&format!(", about {} left", HumanDuration(eta)));
+            parts.push(format!("about {} left", HumanDuration(eta)));
         }
         let failures = watched.failures.most(3);
         if !failures.is_empty() {
-            line.push_str(&format!("; unknown: {failures}"));
+            parts.push(format!("unknown: {failures}"));
         }
         let taken = get(&watched.counts.taken);
         if watched.counts.read_all.load(Ordering::Relaxed) && taken > done {
             let (busy, oldest) = watched.in_flight.oldest();
             if let Some((since, target)) = oldest {
                 let age = since.elapsed().as_secs();
-                line.push_str(&format!("; draining {busy}, oldest {age} s: {}", target.escape_debug()));
+                parts.push(format!("draining {busy}, oldest {age} s: {}", target.escape_debug()));
             }
         }
-        line
+        parts.join("; ")
     }
 
     /// Targets a second over the last ten seconds.

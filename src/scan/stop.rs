@@ -4,7 +4,7 @@
 
 use tokio::sync::watch;
 
-/// The signal of RLIMIT_FSIZE; the same number on all Linux machines but MIPS.
+/// The signal of `RLIMIT_FSIZE`; the same number on all Linux machines but MIPS.
 const SIGXFSZ: i32 = 25;
 
 /// How much to stop.

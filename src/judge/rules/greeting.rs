@@ -49,8 +49,8 @@ fn conversation(case: &Case<'_>, out: &mut Findings) {
     if let Some(protocol) = session.greeted.protocol {
         return out.add(Found::of(Code::GreetingWrongProtocol).detail(protocol.as_str()));
     }
-    if matches!(session.cause, Some(Cause::TooLong | Cause::Tarpit | Cause::SelfFault)) {
-        return cut_off(case, session.cause.unwrap_or(Cause::SelfFault), out);
+    if let Some(cause @ (Cause::TooLong | Cause::Tarpit)) = session.cause {
+        return cut_off(case, cause, out);
     }
     // Three bytes settle whether there is a code.
     let coded = (200..600).contains(&greeting.code) && greeting.code % 100 < 60;

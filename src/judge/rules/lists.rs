@@ -33,6 +33,8 @@ pub(in super::super) struct Tally {
     pub(in super::super) unknown: Vec<Box<str>>,
     /// On a policy list.
     pub(in super::super) policy: bool,
+    /// Why a policy list that was asked gave no usable answer.
+    pub(in super::super) policy_unknown: Option<Cause>,
     found: Vec<Found>,
     reasons: Vec<String>,
     sum: f64,
@@ -53,9 +55,8 @@ impl Tally {
     pub(in super::super) fn of(policy: &Policy, host: &Host) -> Self {
         let mut tally = Self::default();
         for (at, list) in policy.lists.iter().enumerate() {
-            // A list of the other family says nothing of this address, and is not missed.
-            let served = if host.address.to_canonical().is_ipv6() { list.ipv6 } else { list.ipv4 };
-            if !served {
+            // A list without this family says nothing of the address, and is not missed.
+            if !(if host.address.to_canonical().is_ipv6() { list.ipv6 } else { list.ipv4 }) {
                 continue;
             }
             let listing = host.listings.iter().find(|listing| usize::from(listing.list) == at);
@@ -85,6 +86,14 @@ impl Tally {
             }
             None => Some((Code::DnsblZoneUnhealthy, format!("{}: not tested", list.shown), "unhealthy")),
         };
+        if list.codes.iter().any(|rule| rule.class == ListClass::Policy) {
+            self.policy_unknown = self.policy_unknown.or(match (&unhealthy, &answered, answer) {
+                (_, _, Observed::NotAsked(_)) => None,
+                (_, _, Observed::Failed(failure)) => Some(failure.cause),
+                (Some(_), ..) | (_, Answered::Nothing(_), _) => Some(Cause::QuorumMissed),
+                (None, Answered::No | Answered::Codes(_), _) => None,
+            });
+        }
         match (unhealthy, answered) {
             (Some((code, detail, why)), _) => {
                 self.found.push(Found::of(code).detail(detail));

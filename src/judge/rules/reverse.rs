@@ -118,8 +118,13 @@ fn generic(case: &Case<'_>, out: &mut Findings) {
     match generic.class {
         PtrClass::GenericStatic => out.add(Found::of(Code::PtrGeneric).detail(detail)),
         PtrClass::GenericDynamic => {
-            if generic.score >= SURELY_DYNAMIC && case.listings.policy {
-                out.add(Found::of(Code::DynamicAddressSpace).detail(detail.clone()));
+            if generic.score >= SURELY_DYNAMIC {
+                if case.listings.policy {
+                    out.add(Found::of(Code::DynamicAddressSpace).detail(detail.clone()));
+                } else if let Some(cause) = case.listings.policy_unknown {
+                    // The second sign was asked for and did not come: it might have been there.
+                    out.missing(Rule::Reverse, cause);
+                }
             }
             out.add(Found::of(Code::PtrDynamic).detail(detail));
         }

@@ -306,7 +306,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::script::{Asked, Reply, name};
-    use super::super::wire::{self, Manner};
+    use super::super::wire::{self, Case, Manner};
     use super::*;
 
     fn question(text: &str, kind: RecordType) -> Question {
@@ -316,7 +316,7 @@ mod tests {
     fn asked(question: &Question) -> Asked {
         let mut bytes = Vec::new();
         let manner = Manner { edns: true, checking_disabled: false };
-        wire::query(&mut bytes, 7, &wire::question(question).unwrap(), manner);
+        wire::query(&mut bytes, 7, &wire::question(question, Case::Mixed).unwrap(), manner);
         Asked { bytes, tcp: false }
     }
 

@@ -113,7 +113,7 @@ mod tests {
 
     use super::super::line::Arrival;
     use super::super::script::{Asked, Server};
-    use super::super::wire;
+    use super::super::wire::{self, Case};
     use super::*;
     use crate::model::dns::{Question, RecordType};
     use crate::model::name::Name;
@@ -129,7 +129,7 @@ mod tests {
         upstream.lines.write().unwrap()[0] = Arc::clone(&worn);
         let manner = Manner { edns: true, checking_disabled: false };
         let question = Question { name: Name::trusted("host.example".into()), kind: RecordType::A };
-        let section = wire::question(&question).unwrap();
+        let section = wire::question(&question, Case::Mixed).unwrap();
         let tickets = [Ticket::new(section.clone()), Ticket::new(section)];
         let mut places = Vec::new();
         for ticket in &tickets {

@@ -36,11 +36,17 @@ pub(super) const fn type_number(kind: RecordType) -> u16 {
     }
 }
 
-/// The question section: name, type and class IN, each letter in a random case.
-///
-/// A forger has to guess the case of every letter as well as id and port (draft-vixie-dnsext-dns0x20).
-/// None when the name does not fit the wire (RFC 1035 §2.3.4).
-pub(super) fn question(question: &Question) -> Option<Box<[u8]>> {
+/// The case of a question's letters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Case {
+    /// Drawn at random: a forger has to guess it for every letter besides id and port (draft-vixie-dnsext-dns0x20).
+    Mixed,
+    /// As the name stands.
+    Plain,
+}
+
+/// The question section: name, type and class IN. None when the name does not fit the wire (RFC 1035 §2.3.4).
+pub(super) fn question(question: &Question, case: Case) -> Option<Box<[u8]>> {
     let text = question.name.as_str();
     let mut wire = Vec::with_capacity(text.len() + 6);
     if text.contains('\\') {
@@ -55,8 +61,18 @@ pub(super) fn question(question: &Question) -> Option<Box<[u8]>> {
     if wire.len() > NAME_OCTETS {
         return None;
     }
+    if case == Case::Mixed {
+        mix(&mut wire);
+    }
+    wire.push(0);
+    wire.extend_from_slice(&type_number(question.kind).to_be_bytes());
+    wire.extend_from_slice(&[0, 1]);
+    Some(wire.into_boxed_slice())
+}
+
+fn mix(name: &mut [u8]) {
     let mut random = rand::rng();
-    for part in wire.chunks_mut(64) {
+    for part in name.chunks_mut(64) {
         let mut bits: u64 = random.random();
         for byte in part {
             // Lengths are below 64 and thus no letters.
@@ -66,10 +82,6 @@ pub(super) fn question(question: &Question) -> Option<Box<[u8]>> {
             bits >>= 1;
         }
     }
-    wire.push(0);
-    wire.extend_from_slice(&type_number(question.kind).to_be_bytes());
-    wire.extend_from_slice(&[0, 1]);
-    Some(wire.into_boxed_slice())
 }
 
 fn push_label(wire: &mut Vec<u8>, label: &[u8]) -> Option<()> {
@@ -315,7 +327,7 @@ mod tests {
     use super::*;
 
     fn asked(text: &str) -> Option<Box<[u8]>> {
-        question(&Question { name: Name::trusted(text.into()), kind: RecordType::Mx })
+        question(&Question { name: Name::trusted(text.into()), kind: RecordType::Mx }, Case::Mixed)
     }
 
     #[test]
@@ -382,7 +394,7 @@ mod tests {
         #[test]
         fn names_come_back_from_the_wire(labels in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..30), 0..7)) {
             let name = Name::from_labels(labels.iter().map(Vec::as_slice));
-            let section = question(&Question { name: name.clone(), kind: RecordType::A }).unwrap();
+            let section = question(&Question { name: name.clone(), kind: RecordType::A }, Case::Mixed).unwrap();
             let message = Message(&section);
             prop_assert_eq!(message.name(0), Some(name));
             prop_assert_eq!(message.name_end(0), Some(section.len() - 4));

@@ -166,3 +166,18 @@ fn hex(bytes: &[u8]) -> Box<str> {
     }
     text.into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_certificate_is_still_told_apart_by_its_digest() {
+        let algorithms = rustls::crypto::ring::default_provider().signature_verification_algorithms;
+        let chain = [CertificateDer::from(&b"no certificate"[..])];
+        let facts_of = |chain| facts(chain, false, &RootCertStore::empty(), algorithms, UnixTime::now());
+        let certificate = facts_of(&chain).unwrap();
+        assert_eq!((certificate.chain, certificate.sha256.len()), (CertTrust::Invalid, 64));
+        assert_eq!(facts_of(&[]), None);
+    }
+}

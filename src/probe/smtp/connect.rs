@@ -95,4 +95,16 @@ mod tests {
         assert_eq!((failure.status, failure.cause), (ConnectStatus::Refused, Cause::ConnectRefused));
         assert!(failure.detail.contains("refused"), "{}", failure.detail);
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_answer_within_the_limit_is_a_timeout() {
+        let listener = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        listener.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+        listener.listen(0).unwrap();
+        let endpoint = listener.local_addr().unwrap().as_socket().unwrap();
+        // Fills the queue, which nobody empties: later attempts get no answer.
+        let _queued = std::net::TcpStream::connect(endpoint).unwrap();
+        let failure = connect(endpoint, Duration::from_secs(10)).await.unwrap_err();
+        assert_eq!((failure.status, failure.cause), (ConnectStatus::Timeout, Cause::ConnectTimeout));
+    }
 }

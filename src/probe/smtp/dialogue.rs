@@ -1,6 +1,7 @@
 //! Bytes in, replies out: one command and one reply at a time.
 //! Comes in: a stream and deadlines. Goes out: each reply, and how its reading ended.
 //! Every wait has an absolute end: of its step, and of the session; a server that drips cannot push it back.
+//! A session asks for six replies at most, inside TLS and outside, so their caps keep it below 128 KiB.
 //! What a server sends unasked is dropped and told, never taken for an answer.
 
 use std::future::poll_fn;
@@ -15,8 +16,6 @@ use tokio::time::{Instant, timeout_at};
 use super::reply::{Incoming, Progress};
 use crate::model::smtp::Reply;
 
-/// Octets a server may send in one session.
-const SESSION_CAP: usize = 128 * 1024;
 /// A reply is 100 to 400 octets; what is longer takes more reads.
 const BUFFER: usize = 1024;
 /// A server that drips sends more pieces than a teaser and its greeting.
@@ -48,7 +47,6 @@ pub(super) struct Dialogue<S> {
     buffer: Box<[u8]>,
     /// The octets in the buffer that no reply has taken.
     waiting: std::ops::Range<usize>,
-    received: usize,
     /// When the session ends, whatever happens.
     over: Instant,
     /// A reset is told once, and then looks like a close.
@@ -63,7 +61,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
             stream,
             buffer: vec![0; BUFFER].into_boxed_slice(),
             waiting: 0..0,
-            received: 0,
             over,
             reset: false,
             desynchronised: false,
@@ -129,7 +126,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
             match progress {
                 Progress::Done => return (incoming.complete(now_ms), End::Complete),
                 Progress::TooLong => return (incoming.cut_off(now_ms), End::TooLong),
-                Progress::More if self.received >= SESSION_CAP => return (incoming.cut_off(now_ms), End::TooLong),
                 Progress::More => {}
             }
             let read = timeout_at(deadline, self.stream.read(&mut self.buffer)).await;
@@ -138,7 +134,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
                 Ok(Ok(0)) => End::Closed,
                 Ok(Ok(length)) => {
                     self.waiting = 0..length;
-                    self.received += length;
                     pieces += 1;
                     continue;
                 }
@@ -174,7 +169,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
             Poll::Ready(buffer.filled().len())
         })
         .await;
-        self.received += dropped;
         self.desynchronised |= dropped > 0;
     }
 }

@@ -5,8 +5,8 @@
 
 use std::net::IpAddr;
 
-use super::reply::{bytes_of, words};
-use super::software;
+use super::reply::{LINES_READ, bytes_of, lower_text, words};
+use super::{refusal, software};
 use crate::model::introduction::Naming;
 use crate::model::smtp::{Greeting, NameAt, Protocol, Reply, escape};
 use crate::model::words::IntroductionClass as Class;
@@ -49,42 +49,6 @@ const PRODUCTS: &[&str] = &[
     "Haraka",
 ];
 
-/// Words of a refusal that speaks of our address, our reverse name or a list we are on.
-const ABOUT_US_WORDS: &[&str] = &[
-    "ptr",
-    "reverse",
-    "rdns",
-    "reputation",
-    "blocked",
-    "banned",
-    "blacklist",
-    "blacklisted",
-    "blocklist",
-    "blocklisted",
-    "dnsbl",
-    "rbl",
-    "spamhaus",
-    "spamcop",
-    "sorbs",
-    "barracudacentral",
-    "uceprotect",
-    "abuseat",
-];
-const ABOUT_US_PHRASES: &[&str] = &["your ip", "does not resolve", "block list", "black list"];
-
-/// How servers say that they take no mail (RFC 7504 §3).
-const NO_SERVICE: &[&str] = &[
-    "no smtp service",
-    "no mail service",
-    "does not accept mail",
-    "does not accept email",
-    "does not accept e-mail",
-    "doesn't accept mail",
-];
-
-/// Lines looked at for software and for words about us; a list of rules may follow that is nobody's name.
-const LINES_READ: usize = 16;
-
 /// Reads a greeting. `own` is our address on this connection: a refusal that cites it is about us, and it is never the
 /// server's name.
 pub fn read(reply: &Reply, own: Option<IpAddr>, naming: Naming) -> Greeting {
@@ -99,23 +63,21 @@ pub fn read(reply: &Reply, own: Option<IpAddr>, naming: Naming) -> Greeting {
     }
     let found = find(reply, own, naming);
     let name = found.as_ref().map(|(name, _)| escape(name));
-    let (lower_name, text) = told(reply, name.as_deref());
-    let about_us = speaks_of_us(reply.code, &text, own);
+    let lower_name = name.as_deref().unwrap_or_default().to_ascii_lowercase();
+    let mut text = lower_text(reply);
+    if !lower_name.is_empty() {
+        // A host may be called `reverse` or `postfix` and mean nothing by it.
+        text = text.replacen(&*lower_name, "", 1);
+    }
+    let about_us = refusal::speaks_of_us(reply.code, &text, own);
     Greeting {
         at: found.map_or(NameAt::None, |(_, at)| at),
         software: software::guess(&lower_name, &text).map(Into::into),
-        no_service: !about_us
-            && (reply.code == 521
-                || matches!(reply.code, 554 | 556) && NO_SERVICE.iter().any(|phrase| text.contains(phrase))),
+        no_service: !about_us && refusal::speaks_of_no_service(reply.code, &text),
         about_us,
         name,
         ..Greeting::default()
     }
-}
-
-/// Whether a refusal, of whatever command, is about us and not about the server.
-pub(super) fn is_about_us(reply: &Reply, own: Option<IpAddr>) -> bool {
-    speaks_of_us(reply.code, &told(reply, None).1, own)
 }
 
 /// The protocol that answers instead of SMTP. One line is enough to know.
@@ -279,39 +241,6 @@ fn is_ours(word: &[u8], own: Option<IpAddr>) -> bool {
 /// Whether the word before a dotted number says that it is a version.
 fn announces_version(word: &[u8]) -> bool {
     ["version", "version:", "release", "build", "v"].iter().any(|said| said.as_bytes().eq_ignore_ascii_case(word))
-}
-
-/// The name and the text without it, in lower case.
-fn told(reply: &Reply, name: Option<&str>) -> (String, String) {
-    let mut text = String::with_capacity(128);
-    for line in reply.lines.iter().take(LINES_READ) {
-        text.push_str(line);
-        text.push(' ');
-    }
-    text.make_ascii_lowercase();
-    let name = name.unwrap_or_default().to_ascii_lowercase();
-    if !name.is_empty() {
-        text = text.replacen(&*name, "", 1);
-    }
-    (name, text)
-}
-
-/// Whether a lower-case text of a refusal speaks of a list, of our reverse name or of our address.
-fn speaks_of_us(code: u16, text: &str, own: Option<IpAddr>) -> bool {
-    code >= 400
-        && (text.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| ABOUT_US_WORDS.contains(&word))
-            || ABOUT_US_PHRASES.iter().any(|phrase| text.contains(phrase))
-            || own.is_some_and(|own| cites(text, &own.to_string())))
-}
-
-/// Whether a text holds an address that does not go on to either side.
-fn cites(text: &str, address: &str) -> bool {
-    let goes_on = |c: char| c.is_ascii_hexdigit() || c == ':';
-    text.match_indices(address).any(|(at, _)| {
-        let (before, after) = (text.get(..at), text.get(at + address.len()..));
-        !before.is_some_and(|text| text.ends_with(|c: char| c.is_ascii_digit() || c == '.'))
-            && !after.is_some_and(|text| text.starts_with(goes_on))
-    })
 }
 
 #[cfg(test)]

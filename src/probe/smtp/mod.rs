@@ -6,13 +6,15 @@
 mod certificate;
 mod connect;
 mod dialogue;
-pub mod ehlo;
+mod ehlo;
 pub mod greeting;
+mod refusal;
 mod reply;
 pub mod session;
 mod software;
 pub mod tls;
 
+pub use ehlo::{EhloName, ehlo_name};
 pub use session::{Caller, Limits, converse, hold};
 
 #[cfg(test)]

@@ -211,6 +211,20 @@ pub(super) fn bytes_of(line: &str) -> Cow<'_, [u8]> {
     if line.contains('\\') { Cow::Owned(unescape(line)) } else { Cow::Borrowed(line.as_bytes()) }
 }
 
+/// Lines looked at for software and for reasons; a page of rules may follow that tells nothing.
+pub(super) const LINES_READ: usize = 16;
+
+/// The text of a reply on one line, lower case.
+pub(super) fn lower_text(reply: &Reply) -> String {
+    let mut text = String::with_capacity(128);
+    for line in reply.lines.iter().take(LINES_READ) {
+        text.push_str(line);
+        text.push(' ');
+    }
+    text.make_ascii_lowercase();
+    text
+}
+
 /// The blank-delimited words of a line.
 pub(super) fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     line.split(|byte| matches!(byte, b' ' | b'\t')).filter(|word| !word.is_empty())

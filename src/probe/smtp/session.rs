@@ -13,7 +13,8 @@ use tokio::time::Instant;
 use super::connect::connect;
 use super::dialogue::{Dialogue, End, ms};
 use super::ehlo::{EhloName, ehlo_name, offer};
-use super::{greeting, tls};
+use super::reply::lower_text;
+use super::{greeting, refusal, tls};
 use crate::model::introduction::Naming;
 use crate::model::name::Name;
 use crate::model::smtp::{Reply, Session, Tls};
@@ -209,7 +210,7 @@ impl Conversation<'_> {
 
     /// Notes what the reply to EHLO or HELO means.
     fn judge(&mut self, reply: &Reply, end: End) {
-        let ours = || greeting::is_about_us(reply, self.own).then_some(Cause::ScannerBlocked);
+        let ours = || refusal::speaks_of_us(reply.code, &lower_text(reply), self.own).then_some(Cause::ScannerBlocked);
         (self.session.status, self.session.cause) = match (end, reply.code) {
             (End::Complete, 200..300) => (SmtpStatus::Ok, None),
             (End::Complete, 400..500) => (SmtpStatus::Deferred, Some(ours().unwrap_or(Cause::Deferred))),

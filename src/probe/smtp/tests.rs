@@ -5,7 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::crypto::ring::default_provider;
+use rustls::crypto::ring::sign::any_supported_type;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream, duplex};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
@@ -377,6 +380,22 @@ async fn a_reset_before_the_greeting_is_told_from_one_behind_it() {
 }
 
 #[tokio::test]
+async fn one_connection_is_made_and_closed_in_order() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = listener.local_addr().unwrap();
+    let server = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        play(&mut stream, &[HI, Hear("EHLO"), Say(b"250 mail.ietf.org\r\n"), Hear("QUIT"), BYE]).await;
+        // FIN reads as the end, RST as an error.
+        assert_eq!(stream.read(&mut [0; 16]).await.unwrap(), 0);
+    };
+    let caller = caller();
+    let (session, ()) = tokio::join!(hold(endpoint, 2525, &caller, None), server);
+    assert_eq!((session.connect, end(&session)), (ConnectStatus::Open, (SmtpStatus::Ok, None)));
+    assert_eq!((session.port, session.quit_code), (2525, Some(221)));
+}
+
+#[tokio::test]
 async fn a_refused_connection_has_no_session() {
     let endpoint = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let session = hold(endpoint, 25, &caller(), None).await;
@@ -392,6 +411,8 @@ enum Signed {
     ByStranger,
     ByItself,
     LongAgo,
+    /// By the root, and shown by a server without its key.
+    Stolen,
 }
 
 fn authority(name: &str) -> CertifiedIssuer<'static, KeyPair> {
@@ -412,17 +433,18 @@ fn with_tls(signed: Signed) -> (Caller, TlsAcceptor) {
         params.not_after = rcgen::date_time_ymd(2002, 1, 1);
     }
     let leaf = match signed {
-        Signed::ByRoot => params.signed_by(&key, &root).unwrap(),
+        Signed::ByRoot | Signed::Stolen => params.signed_by(&key, &root).unwrap(),
         Signed::ByStranger => params.signed_by(&key, &authority("Stranger")).unwrap(),
         Signed::ByItself | Signed::LongAgo => params.self_signed(&key).unwrap(),
     };
-    let der = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-    let config = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+    let shown = if signed == Signed::Stolen { KeyPair::generate().unwrap() } else { key };
+    let signer = any_supported_type(&PrivateKeyDer::try_from(shown.serialize_der()).unwrap()).unwrap();
+    let certified = CertifiedKey::new(vec![leaf.der().clone()], signer);
+    let config = rustls::ServerConfig::builder_with_provider(Arc::new(default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
-        .with_single_cert(vec![leaf.der().clone()], der)
-        .unwrap();
+        .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
     let anchor: CertificateDer<'static> = root.der().clone();
     let client = Arc::new(tls::Client::new(&[anchor]).unwrap());
     (Caller { tls: Some(client), ..caller() }, TlsAcceptor::from(Arc::new(config)))
@@ -477,6 +499,7 @@ async fn no_certificate_keeps_the_handshake_from_its_end() {
         (Signed::ByStranger, CertTrust::UnknownIssuer),
         (Signed::ByItself, CertTrust::SelfSigned),
         (Signed::LongAgo, CertTrust::Expired),
+        (Signed::Stolen, CertTrust::Invalid),
     ] {
         let session = secured(signed, b"220 go\r\n", &INSIDE).await;
         assert_eq!(session.tls.status, TlsStatus::Ok);

@@ -1,0 +1,229 @@
+//! The program as a shell meets it: exit codes, streams, bad input.
+#![expect(clippy::unwrap_used, reason = "a test may fail by panic, also in its own functions")]
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_mxcensus");
+
+fn mxcensus(words: &[&str]) -> Output {
+    Command::new(PROGRAM).args(words).stdin(Stdio::null()).output().unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// Scans a file in the lab's world and gives what came of it, with the output's path.
+fn scan(folder: &Path, input: &[u8], more: &[&str]) -> (Output, std::path::PathBuf) {
+    let (list, out) = (folder.join("list.csv"), folder.join("out.csv"));
+    fs::write(&list, input).unwrap();
+    let mut words = vec!["scan", "--lab", "-i", list.to_str().unwrap(), "-o", out.to_str().unwrap()];
+    words.extend(more);
+    (mxcensus(&words), out)
+}
+
+/// One line, and no trace of a result.
+fn assert_refused(output: &Output, code: i32, says: &str, result: &Path) {
+    let stderr = stderr(output);
+    assert_eq!(output.status.code(), Some(code), "{stderr}");
+    assert!(stderr.contains(says), "{stderr:?} does not say {says:?}");
+    assert_eq!(stderr.lines().filter(|line| line.starts_with("mxcensus: ")).count(), 1, "{stderr}");
+    assert!(!result.exists(), "a partial result stands under the final name");
+}
+
+#[test]
+fn an_empty_file_and_a_lone_header_are_complete_and_said_to_be_empty() {
+    let folder = tempfile::tempdir().unwrap();
+    for input in [&b""[..], b"domain,comment\n"] {
+        let (output, out) = scan(folder.path(), input, &[]);
+        let stderr = stderr(&output);
+        assert_eq!(output.status.code(), Some(0), "{stderr}");
+        assert!(stderr.contains("list.csv holds no records"), "{stderr}");
+        assert!(stderr.contains("records read 0"), "{stderr}");
+        assert_eq!(fs::read_to_string(out).unwrap().lines().count(), 1, "the header of the output");
+    }
+}
+
+#[test]
+fn bad_records_are_rejected_one_by_one_and_the_scan_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut input = b"domain\ns01.lab.test\nuser@s02.lab.test\nnul\0.lab.test\nwrong\xff.lab.test\n".to_vec();
+    input.extend(vec![b'x'; 1 << 20]);
+    input.extend(b"\n\"s44.lab.test\"\n");
+    let (output, out) = scan(folder.path(), &input, &["--ipv4-only"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(stderr(&output).contains("records read 6 = done 2 + rejected 4 + excluded 0"), "{}", stderr(&output));
+    let rejects = fs::read_to_string(folder.path().join("out.csv.rejects.csv")).unwrap();
+    let records: Vec<&str> = rejects.lines().skip(1).map(|line| line.split(',').nth(1).unwrap()).collect();
+    assert_eq!(records, ["2", "3", "4", "5"], "{rejects}");
+    let rows = fs::read_to_string(out).unwrap();
+    assert!(rows.contains("s01.lab.test") && rows.contains("s44.lab.test"), "{rows}");
+}
+
+#[test]
+fn what_cannot_be_read_is_said_with_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out.csv");
+    for (input, says) in [("/tmp", "/tmp"), ("/no/such/list.csv", "/no/such/list.csv")] {
+        let output = mxcensus(&["scan", "--lab", "-i", input, "-o", out.to_str().unwrap()]);
+        assert_refused(&output, 2, says, &out);
+    }
+    // A file that opens and then cannot be read, whoever asks.
+    let output = mxcensus(&["scan", "--lab", "-i", "/proc/self/mem", "-o", out.to_str().unwrap()]);
+    assert_refused(&output, 2, "/proc/self/mem", &out);
+}
+
+#[test]
+fn a_missing_column_is_named_with_those_that_are_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let (output, out) = scan(folder.path(), b"domain,note\ns01.lab.test,x\n", &["--column", "fqdn"]);
+    assert_refused(&output, 2, "fqdn", &out);
+    assert!(stderr(&output).contains("note"), "{}", stderr(&output));
+}
+
+#[test]
+fn an_output_that_cannot_be_written_is_found_before_the_scan() {
+    let output = mxcensus(&["scan", "--lab", "s01.lab.test", "-o", "/no/such/folder/out.csv"]);
+    assert_refused(&output, 2, "/no/such/folder/out.csv", Path::new("/no/such/folder/out.csv"));
+    let folder = tempfile::tempdir().unwrap();
+    let output = mxcensus(&["scan", "--lab", "s01.lab.test", "-o", folder.path().to_str().unwrap(), "--format", "csv"]);
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+}
+
+#[test]
+fn a_full_disk_ends_the_run_with_one_line_and_no_result() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["out.csv", "out.jsonl", "out.parquet", "out.csv.gz"] {
+        let out = folder.path().join(name);
+        let script =
+            format!("ulimit -f 8; exec {PROGRAM} scan --lab --lab-domains 3000 --progress none -o {}", out.display());
+        let output = Command::new("bash").args(["-c", &script]).output().unwrap();
+        assert_refused(&output, 4, name, &out);
+    }
+}
+
+#[test]
+fn a_resolver_that_is_not_there_ends_the_run_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out.csv");
+    let words =
+        ["scan", "example.org", "--resolver", "127.0.0.9:9", "--helo", "a.example.org", "-o", out.to_str().unwrap()];
+    let output = mxcensus(&words);
+    assert_refused(&output, 2, "127.0.0.9:9", &out);
+}
+
+#[test]
+fn a_reader_that_goes_away_is_a_good_end() {
+    let mut child = Command::new(PROGRAM)
+        .args(["scan", "--lab", "--lab-domains", "5000"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut first = [0; 64];
+    child.stdout.take().unwrap().read_exact(&mut first).unwrap();
+    assert!(first.starts_with(b"schema_version,"), "{}", String::from_utf8_lossy(&first));
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(!stderr(&output).contains("mxcensus:"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_list_can_come_from_standard_input_and_rows_go_to_standard_output() {
+    let mut child = Command::new(PROGRAM)
+        .args(["scan", "--lab", "-i", "-", "--quiet", "--format", "jsonl"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(b"s01.lab.test\n198.51.100.8\n").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(stderr(&output), "", "quiet is quiet");
+    assert_eq!(String::from_utf8(output.stdout).unwrap().lines().count(), 2);
+}
+
+#[test]
+fn findings_can_decide_the_exit_code() {
+    let bad = mxcensus(&["scan", "--lab", "s08.lab.test", "--quiet", "--fail-on", "error"]);
+    assert_eq!(bad.status.code(), Some(1), "{}", stderr(&bad));
+    let good = mxcensus(&["scan", "--lab", "s01.lab.test", "--quiet", "--fail-on", "error"]);
+    assert_eq!(good.status.code(), Some(0), "{}", stderr(&good));
+}
+
+#[test]
+fn an_excluded_target_is_a_row_that_was_not_contacted() {
+    let folder = tempfile::tempdir().unwrap();
+    let exclude = folder.path().join("exclude.txt");
+    fs::write(&exclude, "# opted out\ns01.lab.test\n198.51.100.8/32\n").unwrap();
+    let list = b"s01.lab.test\n198.51.100.8\ns13.lab.test\n";
+    let (output, out) = scan(folder.path(), list, &["--exclude", exclude.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(stderr(&output).contains("records read 3 = done 1 + rejected 0 + excluded 2"), "{}", stderr(&output));
+    let rows = fs::read_to_string(out).unwrap();
+    assert_eq!(rows.matches("scanner-excluded").count(), 2, "{rows}");
+}
+
+#[test]
+fn special_addresses_are_not_dialled_unless_allowed() {
+    let words = ["scan", "127.0.0.1", "10.0.0.1", "--lab", "--quiet", "--format", "jsonl"];
+    let output = mxcensus(&words);
+    let rows = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(rows.matches(r#""connect_status":"special""#).count(), 2, "{rows}");
+}
+
+#[test]
+fn a_configuration_file_has_the_names_of_the_command_line_which_wins() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("census.toml");
+    fs::write(&file, "lab = true\nformat = 'parquet'\nquiet = true\n").unwrap();
+    let words = ["scan", "s01.lab.test", "--config", file.to_str().unwrap(), "--format", "jsonl"];
+    let output = mxcensus(&words);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(output.stdout.starts_with(b"{"), "{}", String::from_utf8_lossy(&output.stdout));
+    fs::write(&file, "colour = 'blue'\n").unwrap();
+    let output = mxcensus(&words);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("--colour"), "{}", stderr(&output));
+}
+
+#[test]
+fn without_targets_there_is_advice() {
+    let output = mxcensus(&["scan"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("--lab"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_scanner_without_a_name_of_its_own_does_not_start() {
+    let output = mxcensus(&["scan", "example.org", "--helo", "localhost", "--resolver", "127.0.0.9:9"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("--helo"), "{}", stderr(&output));
+}
+
+#[test]
+fn an_interrupt_drains_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out.csv");
+    let words = ["scan", "--lab", "--lab-domains", "2000000", "--progress", "none", "-o", out.to_str().unwrap()];
+    let mut child = Command::new(PROGRAM).args(words).stderr(Stdio::piped()).spawn().unwrap();
+    let part = folder.path().join("out.csv.part");
+    let begun = || fs::metadata(&part).is_ok_and(|file| file.len() > 100_000);
+    let started = std::time::Instant::now();
+    while !begun() {
+        assert!(started.elapsed().as_secs() < 60, "no rows after a minute");
+        std::thread::yield_now();
+    }
+    Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let status = child.wait().unwrap();
+    let mut said = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert_eq!(status.code(), Some(3), "{said}");
+    assert!(said.contains("cut short: records read"), "{said}");
+    assert!(said.contains("dropped 0"), "what was in flight is finished: {said}");
+    assert!(!out.exists(), "an incomplete result stands under the final name");
+}

@@ -1,0 +1,160 @@
+//! The layers of ARCHITECTURE.md, read off the sources.
+#![expect(clippy::unwrap_used, reason = "a test may fail by panic, also in its own functions")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Which rooms a room may import, besides itself.
+const MAY_ENTER: &[(&str, &[&str])] = &[
+    ("model", &[]),
+    ("input", &["model"]),
+    ("plan", &["model"]),
+    ("probe", &["model"]),
+    ("judge", &["model"]),
+    ("output", &["model"]),
+    ("report", &["model"]),
+    ("lab", &["model"]),
+    ("scan", &["model", "input", "plan", "probe", "judge", "output", "report"]),
+    ("cli", &[]),
+    ("config", &["model", "input", "plan", "probe", "output", "scan", "cli", "lab"]),
+    ("error", &["cli", "config", "lab", "output", "scan"]),
+];
+
+/// Where a foreign crate stops.
+const STAYS_IN: &[(&str, &[&str])] = &[
+    ("hickory_resolver", &["src/probe/dns/"]),
+    ("hickory_proto", &["src/probe/dns/"]),
+    ("arrow_array", &["src/output/"]),
+    ("arrow_schema", &["src/output/"]),
+    ("parquet", &["src/output/"]),
+    ("clap", &["src/cli/", "src/main.rs"]),
+    ("clap_complete", &["src/cli/", "src/main.rs"]),
+    ("clap_mangen", &["src/main.rs"]),
+    ("governor", &["src/probe/budget.rs"]),
+    ("indicatif", &["src/scan/progress.rs"]),
+    ("quick_cache", &["src/probe/memo.rs"]),
+    ("rcgen", &["src/lab/", "src/probe/smtp/"]),
+    ("rustls", &["src/lab/", "src/probe/smtp/"]),
+    ("rlimit", &["src/config.rs"]),
+    ("toml", &["src/cli/file.rs", "src/probe/dnsbl/"]),
+];
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// Every source with its path below the package and its lines without comments.
+fn read() -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut paths = Vec::new();
+    sources(&root.join("src"), &mut paths);
+    let read = paths.into_iter().map(|path| {
+        let text = fs::read_to_string(&path).unwrap();
+        let code: Vec<&str> = text.lines().map(|line| line.split("//").next().unwrap_or("")).collect();
+        (path.strip_prefix(root).unwrap().display().to_string(), code.join("\n"))
+    });
+    read.collect()
+}
+
+/// The words that follow `before` in the text, up to the next character that no identifier has.
+fn words_after<'a>(text: &'a str, before: &str) -> Vec<&'a str> {
+    text.match_indices(before)
+        .filter_map(|(at, _)| {
+            let rest = text.get(at + before.len()..)?;
+            let end = rest.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(rest.len());
+            rest.get(..end)
+        })
+        .collect()
+}
+
+/// The rooms a source names: `crate::room`, and the rooms in `use crate::{a, b::c}`.
+fn rooms(code: &str) -> BTreeSet<&str> {
+    let mut rooms: BTreeSet<&str> = words_after(code, "crate::").into_iter().filter(|room| !room.is_empty()).collect();
+    for group in code.split("use crate::{").skip(1) {
+        let mut depth = 0;
+        let mut start = true;
+        for (at, c) in group.char_indices() {
+            match c {
+                '{' => depth += 1,
+                '}' if depth == 0 => break,
+                '}' => depth -= 1,
+                ',' if depth == 0 => start = true,
+                c if start && depth == 0 && c.is_alphabetic() => {
+                    start = false;
+                    let rest = group.get(at..).unwrap();
+                    let end = rest.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(rest.len());
+                    rooms.insert(rest.get(..end).unwrap());
+                }
+                _ => {}
+            }
+        }
+    }
+    rooms
+}
+
+#[test]
+fn no_room_enters_another_than_it_may() {
+    let all: BTreeSet<&str> = MAY_ENTER.iter().map(|(room, _)| *room).collect();
+    let mut breaches = Vec::new();
+    let mut seen = BTreeSet::new();
+    for (path, code) in &read() {
+        let room = path.trim_start_matches("src/").split(['/', '.']).next().unwrap();
+        if matches!(room, "main" | "lib") {
+            continue;
+        }
+        let Some((room, may)) = MAY_ENTER.iter().find(|(known, _)| *known == room) else {
+            breaches.push(format!("{path}: the room {room} is not in the table"));
+            continue;
+        };
+        seen.insert(*room);
+        for other in rooms(code) {
+            if all.contains(other) && other != *room && !may.contains(&other) {
+                breaches.push(format!("{path}: {room} enters {other}"));
+            }
+        }
+    }
+    assert!(breaches.is_empty(), "{}", breaches.join("\n"));
+    assert_eq!(seen, all, "a room of the table has no source");
+}
+
+#[test]
+fn foreign_crates_stop_at_their_one_place() {
+    let mut breaches = Vec::new();
+    for (path, code) in &read() {
+        for (name, places) in STAYS_IN {
+            let named = [format!("use {name}::"), format!("{name}::")];
+            let uses = named.iter().any(|text| {
+                code.match_indices(text.as_str()).any(|(at, _)| {
+                    let before = code.get(..at).and_then(|head| head.chars().next_back());
+                    !before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':')
+                })
+            });
+            if uses && !places.iter().any(|place| path.starts_with(place)) {
+                breaches.push(format!("{path}: {name} belongs in {}", places.join(", ")));
+            }
+        }
+    }
+    assert!(breaches.is_empty(), "{}", breaches.join("\n"));
+}
+
+#[test]
+fn the_reader_of_this_test_sees_grouped_imports() {
+    let code = "use crate::{input, probe::dns::{self, Lookup}};\nlet x = crate::model::name::Name::root();";
+    assert_eq!(rooms(code), BTreeSet::from(["input", "probe", "model"]));
+}
+
+#[test]
+fn only_main_ends_the_process_and_nobody_is_unsafe() {
+    for (path, code) in &read() {
+        assert!(!code.contains("process::exit"), "{path} ends the process");
+        assert!(!code.contains("unsafe "), "{path} is unsafe");
+    }
+}

@@ -1,0 +1,157 @@
+//! Whole scans of the loopback world, held against its ground truth.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test may fail by panic, also in its own functions"
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use clap::Parser as _;
+use mxcensus::cli::{Cli, Command};
+use mxcensus::config;
+use mxcensus::judge::table;
+use mxcensus::lab::{Faults, Lab, Settings, Truth};
+use mxcensus::model::finding::{Code, Finding};
+use mxcensus::model::words::{Rule, Severity, Verdict};
+use mxcensus::scan::stop::Stop;
+use mxcensus::scan::{self, Outcome};
+use serde_json::Value;
+
+type Key = (String, Option<String>, Option<String>);
+
+async fn scan_of(lab: Lab, output: &Path, more: &[&str]) -> (Outcome, Lab) {
+    let output = output.to_str().unwrap();
+    let words = ["mxcensus", "scan", "--lab", "--quiet", "-o", output].into_iter().chain(more.iter().copied());
+    let Command::Scan(args) = Cli::try_parse_from(words).unwrap().command else { panic!("not a scan") };
+    let meant = config::scan_in(*args, Some(lab)).unwrap();
+    let outcome = scan::run(meant.job, Stop::default()).await.unwrap();
+    (outcome, meant.lab.unwrap())
+}
+
+fn rows(path: &Path) -> BTreeMap<Key, Value> {
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut rows = BTreeMap::new();
+    for line in text.lines() {
+        let row: Value = serde_json::from_str(line).unwrap();
+        let word = |name: &str| row[name].as_str().map(str::to_owned);
+        let key = (word("target").unwrap(), word("exchange"), word("address"));
+        assert!(rows.insert(key.clone(), row).is_none(), "two rows of {key:?}");
+    }
+    rows
+}
+
+fn key(truth: &Truth) -> Key {
+    (
+        truth.target.clone(),
+        truth.exchange.as_ref().map(ToString::to_string),
+        truth.address.map(|address| address.to_string()),
+    )
+}
+
+/// The verdicts of a row, in the order of the rules.
+fn verdicts(row: &Value) -> Vec<Verdict> {
+    let word = |rule: &Rule| row[rule.as_str()].as_str().unwrap();
+    Rule::ALL.iter().map(|rule| *Verdict::ALL.iter().find(|verdict| verdict.as_str() == word(rule)).unwrap()).collect()
+}
+
+/// The findings of a row. A row does not tell severities: a code that can be information is taken as such, unless the
+/// truth has it as more.
+fn findings(row: &Value, truth: &Truth) -> Vec<Finding> {
+    let found = row["findings"].as_array().unwrap().iter().map(|code| {
+        let code = *Code::ALL.iter().find(|known| known.as_str() == code.as_str().unwrap()).unwrap();
+        let info = table::entry(code).forms.iter().any(|form| form.announced == Severity::Info);
+        let severity = if info && !truth.codes.contains(&code) { Severity::Info } else { Severity::Warning };
+        Finding { code, severity, detail: "".into() }
+    });
+    found.collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_scan_of_the_lab_equals_its_truth() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("census.jsonl");
+    let lab = Lab::start(Settings::new(7, 1_500)).await.unwrap();
+    let (outcome, lab) = scan_of(lab, &output, &[]).await;
+    assert!(outcome.complete);
+    let mut rows = rows(&output);
+    let mut wrong = Vec::new();
+    for truth in lab.truth() {
+        let key = key(&truth);
+        let Some(row) = rows.remove(&key) else {
+            wrong.push(format!("{key:?}: no row"));
+            continue;
+        };
+        if let Some(difference) = truth.disagreement(&verdicts(&row), &findings(&row, &truth)) {
+            wrong.push(format!("{difference}: {row}"));
+        }
+        let unknown = Rule::ALL.iter().filter(|rule| row[rule.as_str()] == "unknown").count();
+        if row["unknown_why"].as_array().map_or(0, Vec::len) != unknown {
+            wrong.push(format!("{key:?}: an unknown without a cause: {row}"));
+        }
+    }
+    wrong.extend(rows.keys().map(|key| format!("{key:?}: a row that the truth does not have")));
+    assert!(wrong.is_empty(), "{} rows differ:\n{}", wrong.len(), wrong[..wrong.len().min(40)].join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn faults_turn_verdicts_into_unknown_and_never_into_wrong_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("census.jsonl");
+    let faults = Faults { servfail: 0.05, lost: 0.05, slow: 0.02, reset: 0.05 };
+    let lab = Lab::start(Settings { faults, ..Settings::new(11, 1_500) }).await.unwrap();
+    let limits = ["--dns-timeout", "1s", "--greeting-timeout", "2s", "--session-timeout", "4s"];
+    let (outcome, lab) = scan_of(lab, &output, &limits).await;
+    assert!(outcome.complete);
+    let rows = rows(&output);
+    let targets: BTreeSet<&String> = rows.keys().map(|(target, ..)| target).collect();
+    let (mut wrong, mut unknown) = (Vec::new(), 0);
+    for truth in lab.truth() {
+        assert!(targets.contains(&truth.target), "{} has no row", truth.target);
+        // An exchange that did not resolve has its row without an address.
+        let Some(row) = rows.get(&key(&truth)) else { continue };
+        let verdicts = verdicts(row);
+        wrong.extend(truth.contradiction(&verdicts).map(|contradiction| format!("{contradiction}: {row}")));
+        let more = |(found, expected): &(&Verdict, &Verdict)| **found == Verdict::Unknown && found != expected;
+        unknown += verdicts.iter().zip(&truth.verdicts).filter(more).count();
+    }
+    assert!(wrong.is_empty(), "{} wrong verdicts:\n{}", wrong.len(), wrong[..wrong.len().min(20)].join("\n"));
+    assert!(unknown > 50, "the faults left no trace: only {unknown} verdicts became unknown");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_domains_behind_one_exchange_are_one_connection_and_one_lookup_of_each_question() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("census.csv");
+    let settings = Settings { counting: true, servers: 1, ..Settings::new(3, 10_300) };
+    let lab = Lab::start(settings).await.unwrap();
+    // Without the scenarios, which bring servers of their own, and without failing zones, which are asked again.
+    let sound =
+        lab.truth().filter(|truth| truth.target.starts_with('d') && truth.verdicts.last() != Some(&Verdict::Unknown));
+    let domains: BTreeSet<String> = sound.map(|truth| truth.target).collect();
+    let domains: Vec<String> = domains.into_iter().take(10_000).collect();
+    assert_eq!(domains.len(), 10_000);
+    let list = folder.path().join("list");
+    std::fs::write(&list, domains.join("\n")).unwrap();
+    let (outcome, lab) = scan_of(lab, &output, &["--concurrency", "2000", "-i", list.to_str().unwrap()]).await;
+    assert!(outcome.complete);
+    let counts = lab.counts();
+    assert_eq!(counts.connections.len(), 1, "{:?}", counts.connections);
+    assert_eq!(counts.connections.values().copied().collect::<Vec<_>>(), [1]);
+    let twice: Vec<_> = counts.questions.iter().filter(|(_, count)| **count > 1).collect();
+    assert!(twice.is_empty(), "asked more than once: {twice:?}");
+    assert!(counts.questions.len() > 10_000, "{}", counts.questions.len());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_come_in_input_order_when_wanted() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("census.jsonl");
+    let lab = Lab::start(Settings::new(5, 800)).await.unwrap();
+    scan_of(lab, &output, &["--order", "input"]).await;
+    let text = std::fs::read_to_string(&output).unwrap();
+    let lines: Vec<u64> =
+        text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["line"].as_u64().unwrap()).collect();
+    assert!(lines.is_sorted() && lines.len() >= 800, "{} rows", lines.len());
+}
