@@ -365,6 +365,8 @@ mod tests {
         for text in ["[[list]]\nzone = 'a.org'\ncolour = 'blue'\n", "zone = 'a.org'\n", "[[list]]\ncore = true\n"] {
             assert!(matches!(file(text), Err(Error::File(FileError::Parse { .. }))), "{text}");
         }
+        let unquoted = file("[[list]]\nzone = 'KEY.zen.dq.spamhaus.net'\nkey = s3cret\n").unwrap_err().to_string();
+        assert!(unquoted.contains("line 3") && !unquoted.contains("s3cret"), "{unquoted}");
         for field in [
             "codes = [{ from = '10.0.0.1', class = 'policy' }]",
             "codes = [{ from = '127.0.0.9', to = '127.0.0.2', class = 'policy' }]",

@@ -326,13 +326,15 @@ pub enum FileError {
         /// The system's reason.
         source: std::io::Error,
     },
-    /// It is no description of lists.
-    #[error("cannot understand {path}")]
+    /// It is no description of lists. The line itself is not shown: it may hold a key.
+    #[error("cannot understand {path}, line {line}: {reason}")]
     Parse {
         /// The file.
         path: PathBuf,
-        /// The parser's reason, with line and column.
-        source: Box<toml::de::Error>,
+        /// The line, from 1.
+        line: usize,
+        /// The parser's reason.
+        reason: String,
     },
     /// It is beyond all measure.
     #[error("{path} is over 1 MiB, which no description of blocklists is")]
@@ -354,7 +356,10 @@ pub(super) fn read(path: &Path) -> Result<Vec<Own>, FileError> {
     if u64::try_from(length).is_ok_and(|length| length > FILE_BYTES) {
         return Err(FileError::TooLong { path: path.into() });
     }
-    let file: OwnFile =
-        toml::from_str(&text).map_err(|source| FileError::Parse { path: path.into(), source: Box::new(source) })?;
+    let file: OwnFile = toml::from_str(&text).map_err(|error| {
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
+        FileError::Parse { path: path.into(), line, reason: error.message().to_owned() }
+    })?;
     Ok(file.list)
 }
