@@ -239,6 +239,7 @@ impl Lab {
                 lookup: Some(Arc::from(format!("https://{zone}/lookup"))),
                 zone: Name::trusted(zone),
                 codes: vec![CodeRule { from: code, to: code, class, weight }],
+                ipv4: true,
                 ipv6: true,
                 core: list == List::Bl1,
                 rate: None,
