@@ -285,6 +285,7 @@ impl Command {
 
 /// Waits this long; true when the client spoke or left meanwhile.
 async fn silent_for(stream: &mut TcpStream, time: Duration) -> io::Result<bool> {
+    // Peeked at rather than asked for readiness, which may be reported where there is nothing to read.
     match timeout(time, stream.peek(&mut [0])).await {
         Ok(heard) => heard.map(|_| true),
         Err(_) => Ok(false),

@@ -223,11 +223,11 @@ impl<L: Lookup> Prober<L> {
             _ if target.excluded => self.leave_alone(&target.subject),
             Subject::Domain(domain) => self.domain(domain).await,
             Subject::Address(address) => {
-                let host = self.hosts.get(address, async { Arc::new(self.host(*address, None).await) }).await;
+                let host = self.hosts.get(address, async { Arc::new(Box::pin(self.host(*address, None)).await) }).await;
                 (None, vec![direct(Arc::clone(&host))], false)
             }
             Subject::Observed { address, helo } => {
-                (None, vec![direct(Arc::new(self.observed(*address, helo).await))], false)
+                (None, vec![direct(Arc::new(Box::pin(self.observed(*address, helo)).await))], false)
             }
         };
         let elapsed_ms = u32::try_from(started.elapsed().as_millis()).unwrap_or(u32::MAX);
@@ -319,7 +319,7 @@ impl<L: Lookup> Prober<L> {
                 // Excluded by name: another exchange may still lead to the same address, so this is not remembered.
                 return Arc::new(self.untouched(*address, ConnectStatus::Excluded));
             }
-            let asked = async { Arc::new(self.host(*address, Some(name)).await) };
+            let asked = async { Arc::new(Box::pin(self.host(*address, Some(name))).await) };
             Arc::clone(&*self.hosts.get(address, asked).await)
         }));
         let hosts = hosts.await;

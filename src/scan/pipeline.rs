@@ -178,7 +178,7 @@ fn total(sources: &[Source]) -> Total {
 
 /// Probes and judges one target. A panic costs this one row, as a fault of ours.
 async fn examine<L: Lookup>(prober: &Prober<L>, policy: &Policy, target: Target) -> Judged {
-    let gathered = AssertUnwindSafe(Box::pin(prober.gather(target.clone()))).catch_unwind().await;
+    let gathered = AssertUnwindSafe(prober.gather(target.clone())).catch_unwind().await;
     let evidence = gathered.unwrap_or_else(|_panic| prober.broken(target));
     judge::assess(evidence, policy)
 }
