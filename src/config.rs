@@ -181,7 +181,8 @@ pub fn scan_in(args: typed::Scan, lab: Option<Lab>) -> Result<Meant, Error> {
             per_network: rate("--per-network", args.per_network, NETWORK_RATE)?,
             per_provider: rate("--per-provider", args.per_provider, PROVIDER_RATE)?,
             dnsbl_rate: rate("--dnsbl-rate", args.dnsbl_rate, DNSBL_RATE)?,
-            memory: args.memory.max(16) * 1024 * 1024,
+            memory: args.memory.max(1) * 1024 * 1024,
+            scratch: scratch(&args),
         },
         profile,
         quorum,
@@ -297,6 +298,17 @@ fn endpoint(lab: Option<&Lab>) -> probe::Endpoint {
     match lab.map(Lab::map) {
         Some(map) => Arc::new(move |address, port| map.endpoint(address, port)),
         None => Arc::new(|address, port| (address, port).into()),
+    }
+}
+
+/// Where a file without a name may grow: beside the output, which needs room anyway, else where such files go.
+fn scratch(args: &typed::Scan) -> PathBuf {
+    let output = args.output.as_ref().filter(|path| path.as_path() != Path::new("-"));
+    let folder = output.and_then(|path| path.parent()).filter(|folder| !folder.as_os_str().is_empty());
+    match (output, folder) {
+        (_, Some(folder)) => folder.to_owned(),
+        (Some(_), None) => PathBuf::from("."),
+        (None, None) => std::env::temp_dir(),
     }
 }
 

@@ -155,3 +155,25 @@ async fn rows_come_in_input_order_when_wanted() {
         text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["line"].as_u64().unwrap()).collect();
     assert!(lines.is_sorted() && lines.len() >= 800, "{} rows", lines.len());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_little_memory_no_server_is_dialled_twice_and_the_truth_stays_the_truth() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("census.jsonl");
+    let lab = Lab::start(Settings { counting: true, servers: 1_500, ..Settings::new(9, 6_000) }).await.unwrap();
+    // A megabyte holds a few hundred servers of the fifteen hundred.
+    let (outcome, lab) = scan_of(lab, &output, &["--memory", "1"]).await;
+    assert!(outcome.complete);
+    let rows = rows(&output);
+    let wrong: Vec<String> = lab
+        .truth()
+        .filter_map(|truth| {
+            let row = &rows[&key(&truth)];
+            truth.disagreement(&verdicts(row), &findings(row, &truth))
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{} rows differ:\n{}", wrong.len(), wrong[..wrong.len().min(10)].join("\n"));
+    let counts = lab.counts();
+    let twice: Vec<_> = counts.connections.iter().filter(|(_, count)| **count > 1).collect();
+    assert!(twice.is_empty() && counts.connections.len() > 1_000, "dialled twice: {twice:?}");
+}

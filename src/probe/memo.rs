@@ -1,7 +1,7 @@
 //! Each thing asked once, however many targets lead to it.
 //! Comes in: a key and how to find out. Goes out: the shared result, also to all who asked meanwhile.
 //! A failure is a value like any other; a loader that failed would be run again by each waiter, one after the other.
-//! Bounded in bytes: what has not been met for long is forgotten first.
+//! Bounded in bytes: what has not been met for long is given up first, and whoever wants to keep it is told.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -9,8 +9,8 @@ use std::hash::Hash;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use quick_cache::sync::{Cache, DefaultLifecycle};
-use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
+use quick_cache::sync::Cache;
+use quick_cache::{DefaultHashBuilder, Lifecycle, OptionsBuilder, Weighter};
 
 /// What can say how many bytes it occupies, about.
 pub trait Size {
@@ -30,9 +30,30 @@ impl<K: Size, V: Size> Weighter<K, Arc<V>> for BySize {
     }
 }
 
+/// Told of what the memory gives up, while nobody can ask for it yet.
+type Keeper<K, V> = Arc<dyn Fn(&K, &V) + Send + Sync>;
+
+struct GiveUp<K, V>(Option<Keeper<K, V>>);
+
+impl<K, V> Clone for GiveUp<K, V> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<K, V> Lifecycle<K, Arc<V>> for GiveUp<K, V> {
+    type RequestState = ();
+
+    fn on_evict(&self, _state: &mut (), key: K, value: Arc<V>) {
+        if let Some(keeper) = &self.0 {
+            keeper(&key, &value);
+        }
+    }
+}
+
 /// A memory of answers with single flight.
 pub struct Memo<K, V> {
-    cache: Cache<K, Arc<V>, BySize>,
+    cache: Cache<K, Arc<V>, BySize, DefaultHashBuilder, GiveUp<K, V>>,
     asked: AtomicU64,
     met: AtomicU64,
 }
@@ -46,6 +67,15 @@ impl<K: Size, V: Size> fmt::Debug for Memo<K, V> {
 impl<K: Eq + Hash + Size + Clone, V: Size> Memo<K, V> {
     /// A memory of at most this many bytes, expected to be filled by entries of about `each` bytes.
     pub fn new(bytes: u64, each: u64) -> Self {
+        Self::build(bytes, each, GiveUp(None))
+    }
+
+    /// The same; `keeper` is told of each entry that has to go.
+    pub fn with_keeper(bytes: u64, each: u64, keeper: impl Fn(&K, &V) + Send + Sync + 'static) -> Self {
+        Self::build(bytes, each, GiveUp(Some(Arc::new(keeper))))
+    }
+
+    fn build(bytes: u64, each: u64, give_up: GiveUp<K, V>) -> Self {
         let items = usize::try_from(bytes / (ENTRY + each)).unwrap_or(usize::MAX).max(64);
         let options = OptionsBuilder::new()
             .estimated_items_capacity(items)
@@ -54,7 +84,7 @@ impl<K: Eq + Hash + Size + Clone, V: Size> Memo<K, V> {
             .hot_allocation(0.5)
             .build()
             .expect("all required options are set");
-        let cache = Cache::with_options(options, BySize, DefaultHashBuilder::default(), DefaultLifecycle::default());
+        let cache = Cache::with_options(options, BySize, DefaultHashBuilder::default(), give_up);
         Self { cache, asked: AtomicU64::new(0), met: AtomicU64::new(0) }
     }
 
@@ -116,6 +146,21 @@ mod tests {
         let never = tokio::time::timeout(std::time::Duration::from_millis(1), memo.get(&1, std::future::pending()));
         assert!(never.await.is_err());
         assert_eq!(*memo.get(&1, async { 5 }).await, 5);
+    }
+
+    #[tokio::test]
+    async fn what_is_given_up_can_be_kept_elsewhere() {
+        let kept = Arc::new(std::sync::Mutex::new(std::collections::HashSet::new()));
+        let keep = Arc::clone(&kept);
+        let memo = Memo::<u64, u64>::with_keeper(20_000, 16, move |key, value| {
+            assert_eq!(key, value);
+            keep.lock().unwrap().insert(*key);
+        });
+        for key in 0..1_000 {
+            memo.get(&key, async { key }).await;
+        }
+        let given_up = kept.lock().unwrap().len();
+        assert_eq!(given_up + memo.cache.len(), 1_000, "every entry is here or there");
     }
 
     #[tokio::test]

@@ -8,11 +8,13 @@ pub mod dns;
 pub mod dnsbl;
 mod host;
 pub mod memo;
+mod shelf;
 mod size;
 pub mod smtp;
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -24,6 +26,7 @@ use tokio::sync::Semaphore;
 use self::budget::{Groups, Pace};
 use self::dns::Lookup;
 use self::memo::Memo;
+use self::shelf::{Shelf, Taken};
 use crate::model::address::Allowed;
 use crate::model::dns::{Answer, Data, Mx, Question};
 use crate::model::dnsbl::{Health, List};
@@ -112,6 +115,8 @@ pub struct Settings {
     pub dnsbl_rate: f64,
     /// Bytes for all memories together.
     pub memory: u64,
+    /// Where servers' evidence goes that has no place in memory.
+    pub scratch: PathBuf,
 }
 
 impl fmt::Debug for Settings {
@@ -139,7 +144,8 @@ pub struct Prober<L> {
     lists: Vec<(List, Pace)>,
     answers: Memo<Question, Answer<Data>>,
     exchanges: Memo<Name, Reached>,
-    hosts: Memo<IpAddr, Arc<Host>>,
+    hosts: Memo<IpAddr, Host>,
+    shelf: Arc<Shelf>,
     networks: Groups<IpNet>,
     providers: Groups<Name>,
     sockets: Semaphore,
@@ -176,12 +182,17 @@ impl<L: Lookup> Prober<L> {
             (list.clone(), Pace::per_second(rate))
         });
         let memory = settings.memory;
+        let shelf = Arc::new(Shelf::new(settings.scratch.clone()));
         Self {
             lists: lists.collect(),
             // A census meets most names once and most servers often: the servers' evidence is what must stay.
             answers: Memo::new(memory * 3 / 8, 200),
             exchanges: Memo::new(memory / 8, 500),
-            hosts: Memo::new(memory / 2, 2_000),
+            hosts: Memo::with_keeper(memory / 2, 2_000, {
+                let shelf = Arc::clone(&shelf);
+                move |address, host| shelf.put(*address, host)
+            }),
+            shelf,
             networks: Groups::new(settings.per_network, NETWORK_SLOTS),
             providers: Groups::new(settings.per_provider, PROVIDER_SLOTS),
             sockets: Semaphore::new(settings.sockets.min(Semaphore::MAX_PERMITS)),
@@ -222,10 +233,7 @@ impl<L: Lookup> Prober<L> {
         let (mx, routes, capped) = match &target.subject {
             _ if target.excluded => self.leave_alone(&target.subject),
             Subject::Domain(domain) => self.domain(domain).await,
-            Subject::Address(address) => {
-                let host = self.hosts.get(address, async { Arc::new(Box::pin(self.host(*address, None)).await) }).await;
-                (None, vec![direct(Arc::clone(&host))], false)
-            }
+            Subject::Address(address) => (None, vec![direct(self.server(*address, None).await)], false),
             Subject::Observed { address, helo } => {
                 (None, vec![direct(Arc::new(Box::pin(self.observed(*address, helo)).await))], false)
             }
@@ -253,6 +261,18 @@ impl<L: Lookup> Prober<L> {
                 (None, vec![direct(Arc::new(host))], false)
             }
         }
+    }
+
+    /// A server's evidence: from memory, from the shelf, or from the server itself, which is asked once in a run.
+    async fn server(&self, address: IpAddr, exchange: Option<&Name>) -> Arc<Host> {
+        let asked = async {
+            match self.shelf.take(address) {
+                Taken::Never => Box::pin(self.host(address, exchange)).await,
+                Taken::Kept(host) => *host,
+                Taken::Lost => self.untouched(address, ConnectStatus::SelfFault),
+            }
+        };
+        self.hosts.get(&address, asked).await
     }
 
     /// MX, exchanges, addresses (RFC 5321 §5.1).
@@ -319,8 +339,7 @@ impl<L: Lookup> Prober<L> {
                 // Excluded by name: another exchange may still lead to the same address, so this is not remembered.
                 return Arc::new(self.untouched(*address, ConnectStatus::Excluded));
             }
-            let asked = async { Arc::new(Box::pin(self.host(*address, Some(name))).await) };
-            Arc::clone(&*self.hosts.get(address, asked).await)
+            self.server(*address, Some(name)).await
         }));
         let hosts = hosts.await;
         let exchange = Arc::new(Exchange { name: name.clone(), addresses, organisation });

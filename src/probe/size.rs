@@ -4,7 +4,6 @@
 
 use std::mem::size_of;
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use super::Reached;
 use super::memo::Size;
@@ -75,16 +74,16 @@ fn session(session: &Session) -> usize {
     replies + texts + certificate
 }
 
-impl Size for Arc<Host> {
+impl Size for Host {
     fn size(&self) -> usize {
-        let host = &**self;
+        let host = self;
         let forward = host.forward.iter().map(|forward| forward.name.size() + answer(&forward.addresses, |_| 0));
         let listings = host
             .listings
             .iter()
             .map(|listing| answer(&listing.codes, |_| 0) + answer(&listing.reason, |text| text.len() + PIECE) + PIECE);
         let introduced = &host.introduced;
-        size_of::<Host>()
+        size_of::<Self>()
             + answer(&host.ptr, |name| name.as_str().len() + PIECE)
             + forward.sum::<usize>()
             + session(&host.session)
@@ -105,6 +104,6 @@ impl Size for Reached {
             + answer(&exchange.addresses.v4, |_| 0)
             + answer(&exchange.addresses.v6, |_| 0)
             // A host lives as long as an exchange that leads to it, so it counts here too.
-            + self.hosts.iter().map(Size::size).sum::<usize>()
+            + self.hosts.iter().map(|host| host.size()).sum::<usize>()
     }
 }

@@ -55,6 +55,7 @@ fn settings(endpoint: SocketAddr) -> Settings {
         per_provider: 0.0,
         dnsbl_rate: 0.0,
         memory: 1 << 24,
+        scratch: std::env::temp_dir(),
     }
 }
 

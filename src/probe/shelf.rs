@@ -1,0 +1,151 @@
+//! The evidence of servers that had to leave memory, on disk.
+//! Comes in: a host that the memory gives up. Goes out: the same host, when another target leads to it.
+//! Without it a large census would dial servers again that it has already asked.
+//! The file has no name and is gone with the process; what cannot be written is remembered as lost, so it is not dialled
+//! twice either.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io;
+use std::net::IpAddr;
+use std::os::unix::fs::FileExt as _;
+use std::path::PathBuf;
+use std::sync::{Mutex, OnceLock};
+
+use crate::model::evidence::Host;
+
+/// A file of hosts and where in it each stands.
+#[derive(Debug)]
+pub(super) struct Shelf {
+    folder: PathBuf,
+    file: OnceLock<Option<File>>,
+    places: Mutex<Places>,
+}
+
+#[derive(Debug, Default)]
+struct Places {
+    end: u64,
+    by_address: HashMap<IpAddr, Option<Place>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    offset: u64,
+    length: u32,
+}
+
+/// What the shelf knows of an address.
+#[derive(Debug)]
+pub(super) enum Taken {
+    /// Nothing: it was never put there.
+    Never,
+    /// Its evidence.
+    Kept(Box<Host>),
+    /// It was put there and could not be kept.
+    Lost,
+}
+
+impl Shelf {
+    /// An empty shelf; the file is made in this folder when it is first needed.
+    pub(super) fn new(folder: PathBuf) -> Self {
+        Self { folder, file: OnceLock::new(), places: Mutex::default() }
+    }
+
+    /// Keeps a host. One that is there already has not changed since: servers are asked once.
+    pub(super) fn put(&self, address: IpAddr, host: &Host) {
+        let mut places = self.places.lock().expect("no holder of this lock can panic");
+        if places.by_address.contains_key(&address) {
+            return;
+        }
+        let place = self.write(host, places.end).ok();
+        if let Some(place) = place {
+            places.end += u64::from(place.length);
+        }
+        places.by_address.insert(address, place);
+    }
+
+    /// Gives a host back; it stays on the shelf.
+    pub(super) fn take(&self, address: IpAddr) -> Taken {
+        let place = {
+            let places = self.places.lock().expect("no holder of this lock can panic");
+            places.by_address.get(&address).copied()
+        };
+        match place {
+            None => Taken::Never,
+            Some(place) => place.and_then(|place| self.read(place).ok()).map_or(Taken::Lost, Taken::Kept),
+        }
+    }
+
+    fn write(&self, host: &Host, offset: u64) -> io::Result<Place> {
+        let bytes = serde_json::to_vec(host)?;
+        let length = u32::try_from(bytes.len()).map_err(io::Error::other)?;
+        self.file()?.write_all_at(&bytes, offset)?;
+        Ok(Place { offset, length })
+    }
+
+    fn read(&self, place: Place) -> io::Result<Box<Host>> {
+        let mut bytes = vec![0; place.length as usize];
+        self.file()?.read_exact_at(&mut bytes, place.offset)?;
+        Ok(serde_json::from_slice(&bytes)?)
+    }
+
+    fn file(&self) -> io::Result<&File> {
+        let file = self.file.get_or_init(|| tempfile::tempfile_in(&self.folder).ok());
+        file.as_ref().ok_or_else(|| io::Error::other("no file could be made"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::dns::Records;
+    use crate::model::evidence::Introduced;
+    use crate::model::name::Name;
+    use crate::model::observed::Observed;
+    use crate::model::smtp::{Reply, Session};
+    use crate::model::words::{Basis, Cause, ConnectStatus};
+
+    fn host(address: &str) -> Host {
+        let names = vec![Name::parse("mx.example.org").unwrap()];
+        Host {
+            address: address.parse().unwrap(),
+            special: None,
+            basis: Basis::Announced,
+            ptr: Observed::Seen(Records { values: names, aliases: Vec::new(), ttl: 60, authentic: true }),
+            forward: Vec::new(),
+            session: Session {
+                greeting: Some(Reply { code: 220, raw: (*b"220 \xff\0\r\n").into(), ..Reply::default() }),
+                ..Session::none(25, ConnectStatus::Open)
+            },
+            introduction: None,
+            ehlo: None,
+            introduced: Introduced::not_asked(Cause::NoIntroduction),
+            listings: Vec::new(),
+            scanned_at: 1,
+        }
+    }
+
+    #[test]
+    fn a_host_comes_back_as_it_was_as_often_as_it_is_wanted() {
+        let shelf = Shelf::new(std::env::temp_dir());
+        let hosts: Vec<Host> = (1..200).map(|last| host(&format!("192.0.2.{last}"))).collect();
+        for host in &hosts {
+            shelf.put(host.address, host);
+            shelf.put(host.address, host);
+        }
+        for _ in 0..2 {
+            for host in &hosts {
+                assert!(matches!(shelf.take(host.address), Taken::Kept(kept) if *kept == *host));
+            }
+        }
+        assert!(matches!(shelf.take("192.0.2.255".parse().unwrap()), Taken::Never));
+    }
+
+    #[test]
+    fn what_cannot_be_kept_is_lost_and_not_forgotten() {
+        let shelf = Shelf::new(PathBuf::from("/no/such/folder"));
+        let host = host("2001:db8::1");
+        shelf.put(host.address, &host);
+        assert!(matches!(shelf.take(host.address), Taken::Lost));
+    }
+}
