@@ -141,7 +141,8 @@ impl Servers {
             Speech::Refuses | Speech::Silent | Speech::Closes => Ok(()),
             Speech::Ssh => {
                 stream.write_all(&words.greeting()).await?;
-                drain(&mut stream).await
+                // It hangs up on what is no SSH.
+                timeout(PATIENCE, stream.read(&mut [0; LINE])).await?.map(drop)
             }
             Speech::Endless => {
                 let lines = words.early_line().repeat(16);

@@ -98,7 +98,7 @@ pub(super) fn truths(world: &World, aim: Aim) -> Vec<Truth> {
             }]
         }
         Aim::Domain(domain) => match world.shape(domain) {
-            Some(shape) => Rows::of(world, domain, shape),
+            Some(shape) => rows(world, domain, shape),
             None => Vec::new(),
         },
     }
@@ -127,70 +127,67 @@ impl Exchange {
     }
 }
 
-struct Rows;
-
-impl Rows {
-    fn of(world: &World, domain: Domain, shape: &Shape) -> Vec<Truth> {
-        let exchanges = exchanges(world, domain, shape);
-        let mut codes = shape.codes.to_vec();
-        let mut info = shape.info.to_vec();
-        let mut verdict = shape.verdict;
-        let reached = |exchange: &&Exchange| !exchange.servers.is_empty();
-        let first = exchanges.iter().map(|exchange| exchange.preference).min();
-        let all_dead = exchanges.iter().any(|exchange| reached(&exchange))
-            && exchanges.iter().filter(reached).all(Exchange::is_dead);
-        let first_dead = exchanges.iter().any(|exchange| Some(exchange.preference) == first && exchange.is_dead());
-        if all_dead {
-            codes.push(Code::MxAllUnreachable);
-            // A second run, later, would have to agree before it is a failure.
-            if verdict == Verdict::Pass {
-                verdict = Verdict::Unknown;
-            }
-        } else if first_dead {
-            codes.push(Code::MxPrimaryUnreachable);
+/// The rows of a domain.
+fn rows(world: &World, domain: Domain, shape: &Shape) -> Vec<Truth> {
+    let exchanges = exchanges(world, domain, shape);
+    let mut codes = shape.codes.to_vec();
+    let mut info = shape.info.to_vec();
+    let mut verdict = shape.verdict;
+    let reached = |exchange: &&Exchange| !exchange.servers.is_empty();
+    let first = exchanges.iter().map(|exchange| exchange.preference).min();
+    let all_dead =
+        exchanges.iter().any(|exchange| reached(&exchange)) && exchanges.iter().filter(reached).all(Exchange::is_dead);
+    let first_dead = exchanges.iter().any(|exchange| Some(exchange.preference) == first && exchange.is_dead());
+    if all_dead {
+        codes.push(Code::MxAllUnreachable);
+        // A second run, later, would have to agree before it is a failure.
+        if verdict == Verdict::Pass {
+            verdict = Verdict::Unknown;
         }
-        let servers = || exchanges.iter().flat_map(|exchange| &exchange.servers);
-        if servers().next().is_some() && !servers().any(|(site, _)| matches!(site, Site::Six(_))) {
-            info.push(Code::MxNoIpv6);
-        }
-        let mut rows = Vec::new();
-        for exchange in &exchanges {
-            let mut codes = codes.clone();
-            codes.extend(exchange.to.codes());
-            if exchange.is_dead() && !all_dead && Some(exchange.preference) > first {
-                codes.push(Code::MxBackupUnreachable);
-            }
-            let row = Truth {
-                target: place::domain_name(domain),
-                exchange: Some(Name::trusted(exchange.name.clone())),
-                address: addressed(domain, exchange.to),
-                verdicts: in_order([Verdict::Na; 6], verdict),
-                codes,
-                info: info.clone(),
-                open: Vec::new(),
-            };
-            if exchange.servers.is_empty() {
-                rows.push(row);
-            } else {
-                let served = exchange.servers.iter();
-                rows.extend(
-                    served.map(|&(site, server)| served_row(row.clone(), world.address(site), site, server, verdict)),
-                );
-            }
-        }
-        if rows.is_empty() {
-            rows.push(Truth {
-                target: place::domain_name(domain),
-                exchange: None,
-                address: None,
-                verdicts: in_order([Verdict::Unknown; 6], verdict),
-                codes,
-                info,
-                open: Vec::new(),
-            });
-        }
-        rows
+    } else if first_dead {
+        codes.push(Code::MxPrimaryUnreachable);
     }
+    let servers = || exchanges.iter().flat_map(|exchange| &exchange.servers);
+    if servers().next().is_some() && !servers().any(|(site, _)| matches!(site, Site::Six(_))) {
+        info.push(Code::MxNoIpv6);
+    }
+    let mut truths = Vec::new();
+    for exchange in &exchanges {
+        let mut codes = codes.clone();
+        codes.extend(exchange.to.codes());
+        if exchange.is_dead() && !all_dead && Some(exchange.preference) > first {
+            codes.push(Code::MxBackupUnreachable);
+        }
+        let row = Truth {
+            target: place::domain_name(domain),
+            exchange: Some(Name::trusted(exchange.name.clone())),
+            address: addressed(domain, exchange.to),
+            verdicts: in_order([Verdict::Na; 6], verdict),
+            codes,
+            info: info.clone(),
+            open: Vec::new(),
+        };
+        if exchange.servers.is_empty() {
+            truths.push(row);
+        } else {
+            let served = exchange.servers.iter();
+            truths.extend(
+                served.map(|&(site, server)| served_row(row.clone(), world.address(site), site, server, verdict)),
+            );
+        }
+    }
+    if truths.is_empty() {
+        truths.push(Truth {
+            target: place::domain_name(domain),
+            exchange: None,
+            address: None,
+            verdicts: in_order([Verdict::Unknown; 6], verdict),
+            codes,
+            info,
+            open: Vec::new(),
+        });
+    }
+    truths
 }
 
 /// The row of a server that is there to be judged.
