@@ -177,3 +177,47 @@ async fn with_little_memory_no_server_is_dialled_twice_and_the_truth_stays_the_t
     let twice: Vec<_> = counts.connections.iter().filter(|(_, count)| **count > 1).collect();
     assert!(twice.is_empty() && counts.connections.len() > 1_000, "dialled twice: {twice:?}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn servers_that_make_a_scanner_wait_cost_their_deadlines_and_no_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("census.jsonl");
+    let quick: BTreeSet<String> = Lab::start(Settings::new(2, 120)).await.unwrap().targets().collect();
+    let lab = Lab::start(Settings { slow: true, ..Settings::new(2, 120) }).await.unwrap();
+    let slow: Vec<String> = lab.targets().filter(|target| target.starts_with('s') && !quick.contains(target)).collect();
+    assert!(slow.len() >= 3, "{slow:?}");
+    let list = folder.path().join("list");
+    std::fs::write(&list, slow.join("\n")).unwrap();
+    let begun = std::time::Instant::now();
+    let (_, lab) = scan_of(lab, &output, &["-i", list.to_str().unwrap()]).await;
+    // The census profile waits 45 s for a greeting; everything beyond is a hang.
+    assert!(begun.elapsed().as_secs() < 60, "{:?}", begun.elapsed());
+    let rows = rows(&output);
+    let of_slow = lab.truth().filter(|truth| slow.contains(&truth.target));
+    let wrong: Vec<String> = of_slow
+        .filter_map(|truth| {
+            let row = rows.get(&key(&truth)).unwrap_or_else(|| panic!("{:?} has no row", key(&truth)));
+            truth.disagreement(&verdicts(row), &findings(row, &truth)).map(|difference| format!("{difference}: {row}"))
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rates_hold_for_connections_into_one_network_and_to_one_provider() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("census.jsonl");
+    for limit in [["--per-network", "25"], ["--per-provider", "25"], ["--smtp-rate", "25"]] {
+        let lab = Lab::start(Settings { counting: true, servers: 60, ..Settings::new(4, 400) }).await.unwrap();
+        // Bulk servers stand side by side in one network and under one registrable domain.
+        let bulk: Vec<String> = lab.targets().filter(|target| target.starts_with('d')).collect();
+        let list = folder.path().join("list");
+        std::fs::write(&list, bulk.join("\n")).unwrap();
+        let begun = std::time::Instant::now();
+        let (_, lab) = scan_of(lab, &output, &["-i", list.to_str().unwrap(), limit[0], limit[1]]).await;
+        let elapsed = begun.elapsed().as_secs_f64();
+        let dialled = f64::from(u32::try_from(lab.counts().connections.len()).unwrap());
+        assert!(dialled > 30.0, "{dialled} connections");
+        assert!(elapsed >= (dialled - 2.0) / 25.0, "{limit:?}: {dialled} connections in {elapsed} s");
+    }
+}

@@ -205,6 +205,18 @@ pub struct Session {
     pub elapsed_ms: u32,
 }
 
+impl Certificate {
+    /// Whether one of its names covers this host; a wildcard stands for exactly one whole first label (RFC 9525 §6.3).
+    pub fn covers(&self, host: &str) -> bool {
+        let bare = |text: &str| text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
+        let host = bare(host);
+        self.names.iter().map(|name| bare(name)).any(|name| match name.strip_prefix("*.") {
+            None => name == host,
+            Some(parent) => host.split_once('.').is_some_and(|(first, rest)| !first.is_empty() && rest == parent),
+        })
+    }
+}
+
 impl Session {
     /// No session was held: the connection failed or was not made.
     pub fn none(port: u16, connect: ConnectStatus) -> Self {
@@ -277,6 +289,28 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_wildcard_covers_one_label_and_no_more() {
+        let covers = |name: &str, host: &str| {
+            let certificate = Certificate {
+                names: vec![name.into()],
+                subject: "".into(),
+                issuer: "".into(),
+                not_before: 0,
+                not_after: 0,
+                key: "".into(),
+                sha256: "".into(),
+                chain: CertTrust::Trusted,
+            };
+            certificate.covers(host)
+        };
+        assert!(covers("Mail.Example.org", "mail.example.org"));
+        assert!(covers("*.example.org", "mail.example.org"));
+        assert!(!covers("*.example.org", "a.mail.example.org"));
+        assert!(!covers("*.example.org", "example.org"));
+        assert!(!covers("m*.example.org", "mail.example.org"));
+    }
 
     #[test]
     fn what_only_looks_escaped_stays_as_it_is() {

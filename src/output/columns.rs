@@ -326,22 +326,9 @@ fn cut(text: &str, cap: usize) -> &str {
 fn trust(row: Row<'_>) -> Cell<'_> {
     certificate(row, |certificate| {
         let other_name = certificate.chain == CertTrust::Trusted
-            && row.exchange().is_some_and(|exchange| {
-                !certificate.names.iter().any(|pattern| covers(pattern, exchange.name.as_str()))
-            });
+            && row.exchange().is_some_and(|exchange| !certificate.covers(exchange.name.as_str()));
         Cell::Word(if other_name { CertTrust::NameMismatch } else { certificate.chain }.as_str())
     })
-}
-
-/// Whether a certificate's name covers a host: a wildcard stands for one whole first label (RFC 9525 §6.3).
-fn covers(pattern: &str, host: &str) -> bool {
-    let pattern = pattern.strip_suffix('.').unwrap_or(pattern);
-    match pattern.strip_prefix("*.") {
-        None => pattern.eq_ignore_ascii_case(host),
-        Some(parent) => {
-            host.split_once('.').is_some_and(|(first, rest)| !first.is_empty() && rest.eq_ignore_ascii_case(parent))
-        }
-    }
 }
 
 fn introduction_addresses(row: Row<'_>) -> Cell<'_> {
