@@ -43,6 +43,8 @@ const LAB_SOCKETS: usize = 1_000;
 const LAB_QUESTIONS: usize = 200;
 /// Targets in flight: most of them wait for DNS.
 const IN_FLIGHT: usize = 1_000;
+/// Targets in flight per MiB of memory: the evidence of one that waits is some 20 KiB.
+const IN_FLIGHT_PER_MIB: usize = 50;
 /// Descriptors for everything that is no SMTP connection: files, resolver sockets, the runtime.
 const OTHER_DESCRIPTORS: u64 = 200;
 /// Patience with a resolver over all repetitions: one recursive resolver's own patience with the world.
@@ -125,10 +127,6 @@ pub fn scan_in(args: typed::Scan, lab: Option<Lab>) -> Result<Meant, Error> {
     let naming = Naming { lab: world.is_some() };
     let (lists, quorum) = lists(&args, world)?;
     let (descriptors, mut notes) = descriptors()?;
-    let concurrency = args.concurrency.unwrap_or(IN_FLIGHT);
-    if concurrency == 0 {
-        return Err(Error::Concurrency);
-    }
     // In the lab both ends of a connection are ours.
     let ends = if world.is_some() { 2 } else { 1 };
     let wanted_sockets = if world.is_some() { LAB_SOCKETS } else { SOCKETS };
@@ -136,6 +134,11 @@ pub fn scan_in(args: typed::Scan, lab: Option<Lab>) -> Result<Meant, Error> {
         usize::try_from((descriptors - OTHER_DESCRIPTORS) / ends).unwrap_or(wanted_sockets).min(wanted_sockets);
     if sockets < wanted_sockets {
         notes.push(format!("{descriptors} file descriptors (ulimit -n): at most {sockets} SMTP sessions at a time"));
+    }
+    let derived = IN_FLIGHT.min(sockets * 4).min(usize::try_from(args.memory).unwrap_or(IN_FLIGHT) * IN_FLIGHT_PER_MIB);
+    let concurrency = args.concurrency.unwrap_or_else(|| derived.max(1));
+    if concurrency == 0 {
+        return Err(Error::Concurrency);
     }
     let rate = |option, given: Option<f64>, default: f64| match given {
         Some(rate) if rate.is_finite() && rate >= 0.0 => Ok(rate),
@@ -210,7 +213,11 @@ pub fn scan_in(args: typed::Scan, lab: Option<Lab>) -> Result<Meant, Error> {
 fn feeds(args: &typed::Scan, lab: Option<&Lab>) -> Result<Vec<Feed>, Error> {
     if args.targets.is_empty() && args.input.is_empty() {
         let lab = lab.ok_or(Error::NoTargets)?;
-        return Ok(vec![Feed::Lines { name: "lab".to_owned(), lines: Box::new(targets(lab)) }]);
+        return Ok(vec![Feed::Lines {
+            name: "lab".to_owned(),
+            lines: Box::new(targets(lab)),
+            count: args.lab_domains,
+        }]);
     }
     Ok(args.input.iter().cloned().map(Feed::File).collect())
 }

@@ -102,7 +102,7 @@ pub struct Scan {
     #[arg(long, value_enum, value_name = "NAME", default_value = "census", help_heading = "Asking")]
     pub profile: Profile,
 
-    /// Targets in flight [default: derived from descriptors and memory]
+    /// Targets in flight [default: 1000, or fewer where descriptors or --memory are scarce]
     #[arg(long, value_name = "N", help_heading = "Limits")]
     pub concurrency: Option<usize>,
     /// DNS questions [default: 5000; in the lab unlimited]

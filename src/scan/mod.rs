@@ -39,6 +39,8 @@ pub enum Feed {
         name: String,
         /// CSV lines without line ends.
         lines: Box<dyn Iterator<Item = String> + Send>,
+        /// How many targets they are.
+        count: u64,
     },
 }
 
@@ -157,6 +159,7 @@ pub async fn run(job: Job, stop: Stop) -> Result<Outcome, Error> {
     stop.listen().map_err(|source| Error::System { what: "listen for signals", source })?;
 
     // Everything that can be wrong with the command is found before the first packet to a server.
+    let known = known_targets(&job.feeds).map(|count| count + job.targets.len() as u64);
     let sources = open(job.feeds, &job.input)?;
     let engine = dns::Engine::start(job.dns.clone()).await?;
     answering(&engine, &job.dns).await?;
@@ -174,6 +177,7 @@ pub async fn run(job: Job, stop: Stop) -> Result<Outcome, Error> {
     let done = pipeline::run(pipeline::Parts {
         targets: job.targets,
         sources,
+        known,
         plan: job.plan,
         prober: Arc::clone(&prober),
         policy: Arc::new(policy),
@@ -208,10 +212,19 @@ pub async fn run(job: Job, stop: Stop) -> Result<Outcome, Error> {
     Ok(Outcome { complete, reached_fail_on: job.fail_on.is_some_and(|severity| done.tally.reached(severity)) })
 }
 
+/// The number of targets where no file has to be read to know it.
+fn known_targets(feeds: &[Feed]) -> Option<u64> {
+    let counts = feeds.iter().map(|feed| match feed {
+        Feed::File(_) => None,
+        Feed::Lines { count, .. } => Some(*count),
+    });
+    counts.sum()
+}
+
 fn open(feeds: Vec<Feed>, options: &input::Options) -> Result<Vec<input::Source>, Error> {
     let opened = feeds.into_iter().map(|feed| match feed {
         Feed::File(path) => input::Source::open(&path, options),
-        Feed::Lines { name, lines } => input::Source::reader(&name, pipeline::Lines::new(lines), options),
+        Feed::Lines { name, lines, .. } => input::Source::reader(&name, pipeline::Lines::new(lines), options),
     });
     Ok(opened.collect::<Result<_, _>>()?)
 }

@@ -22,6 +22,7 @@ use crate::judge;
 use crate::judge::policy::Policy;
 use crate::model::assessment::Judged;
 use crate::model::target::{Entry, Reject, Target};
+use crate::model::words::Cause;
 use crate::output::{self, Ending, Sink, manifest};
 use crate::plan::{self, Planner};
 use crate::probe::Prober;
@@ -32,6 +33,8 @@ use crate::report::tally::Tally;
 pub(super) struct Parts<L> {
     pub(super) targets: Vec<String>,
     pub(super) sources: Vec<Source>,
+    /// The number of targets, where it is known beforehand.
+    pub(super) known: Option<u64>,
     pub(super) plan: plan::Settings,
     pub(super) prober: Arc<Prober<L>>,
     pub(super) policy: Arc<Policy>,
@@ -72,7 +75,7 @@ pub(super) async fn run<L: Lookup>(parts: Parts<L>) -> Result<Done, Error> {
         counts: Arc::clone(&counts),
         failures: Arc::default(),
         in_flight: Arc::new(InFlight::new(workers)),
-        total: Arc::new(total(&parts.sources)),
+        total: Arc::new(total(&parts.sources, parts.known)),
     };
     let (failures, in_flight) = (Arc::clone(&watched.failures), Arc::clone(&watched.in_flight));
     let total = Arc::clone(&watched.total);
@@ -168,11 +171,12 @@ pub(super) async fn run<L: Lookup>(parts: Parts<L>) -> Result<Done, Error> {
     Ok(Done { complete, tally: written.tally, inputs })
 }
 
-/// The bytes of all inputs, as far as they are known beforehand.
-fn total(sources: &[Source]) -> Total {
+/// The size of what is to be done, as far as it is known beforehand.
+fn total(sources: &[Source], known: Option<u64>) -> Total {
     let total = Total::default();
     let sizes: Option<u64> = sources.iter().map(|source| source.progress().bytes().1).sum();
     total.bytes.store(sizes.unwrap_or(0), Ordering::Relaxed);
+    total.known.store(known.unwrap_or(0), Ordering::Relaxed);
     total
 }
 
@@ -191,6 +195,8 @@ fn note_failures(failures: &Failures, judged: &Judged) {
             connection.into_iter().chain(row.assessment.unknown_why.iter().map(|(_, cause)| *cause))
         })
         .collect();
+    // That a server without an introduction has no name to judge is no failure of its own.
+    causes.retain(|cause| *cause != Cause::NoIntroduction);
     causes.sort_unstable();
     causes.dedup();
     for cause in causes {

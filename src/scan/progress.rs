@@ -142,6 +142,8 @@ pub struct Total {
     pub read: AtomicU64,
     /// Targets of networks that were begun and are not yet handed out.
     pub pending: AtomicU64,
+    /// The number of targets, where it is known beforehand; 0 when it is not.
+    pub known: AtomicU64,
 }
 
 impl Watched {
@@ -150,6 +152,9 @@ impl Watched {
         let known = get(&self.counts.taken) + get(&self.total.pending);
         if self.counts.read_all.load(Ordering::Relaxed) {
             return Some(known);
+        }
+        if get(&self.total.known) > 0 {
+            return Some(get(&self.total.known).max(known));
         }
         let (bytes, read) = (get(&self.total.bytes), get(&self.total.read));
         if bytes == 0 || read == 0 {
@@ -180,11 +185,10 @@ impl Progress {
         let plain = show == Show::Plain || (show == Show::Auto && !terminal);
         let bar = bar.then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
-            let style = ProgressStyle::with_template("{bar:24} {msg}").expect("the template is well-formed");
-            bar.set_style(style.progress_chars("=> "));
+            bar.set_style(ProgressStyle::with_template("{spinner} {msg}").expect("the template is well-formed"));
             bar
         });
-        Self { watched, bar, plain, recent: Mutex::new(VecDeque::new()) }
+        Self { watched, bar, plain, recent: Mutex::new(VecDeque::from([(Instant::now(), 0)])) }
     }
 
     /// How often `tick` wants to be called.
@@ -200,8 +204,13 @@ impl Progress {
         let line = self.line();
         if let Some(bar) = &self.bar {
             if let Some(total) = self.watched.total() {
+                if bar.length().is_none() {
+                    let style = ProgressStyle::with_template("[{bar:24}] {msg}").expect("the template is well-formed");
+                    bar.set_style(style.progress_chars("=> "));
+                }
                 bar.set_length(total.max(1));
             }
+            bar.tick();
             bar.set_position(get(&self.watched.counts.done));
             bar.set_message(line);
         } else {
@@ -320,7 +329,8 @@ mod tests {
         watched.counts.read_all.store(true, Ordering::Relaxed);
         watched.in_flight.set(1, Some(Arc::from("slow.example\u{1b}")));
         watched.failures.count(Cause::Timeout);
-        let line = Progress::new(Show::None, watched).line();
+        let progress = Progress::new(Show::None, watched);
+        let line = progress.line();
         assert_eq!(line, "0/1 targets, 0/s; unknown: timeout 1; draining 1, oldest 0 s: slow.example\\u{1b}");
     }
 }
