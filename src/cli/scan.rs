@@ -89,7 +89,7 @@ pub struct Scan {
     /// Dial IPv6 only
     #[arg(long, help_heading = "Asking")]
     pub ipv6_only: bool,
-    /// Negotiate TLS where offered and record the certificate [default]
+    /// Negotiate TLS where offered and record the certificate: the default
     #[arg(long, help_heading = "Asking", overrides_with = "no_starttls")]
     pub starttls: bool,
     /// Do not negotiate TLS
