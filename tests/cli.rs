@@ -242,8 +242,7 @@ fn an_interrupt_ends_a_run_whose_input_is_silent() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out.csv");
     let words = ["scan", "--lab", "-i", "-", "--progress", "none", "-o", out.to_str().unwrap()];
-    let mut child =
-        Command::new(PROGRAM).args(words).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = Command::new(PROGRAM).args(words).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut input = child.stdin.take().unwrap();
     input.write_all(b"s01.lab.test\n").unwrap();
     let begun = std::time::Instant::now();
@@ -278,8 +277,9 @@ fn an_input_that_breaks_off_leaves_the_rows_so_far_in_a_whole_file() {
     let lines: Vec<String> = (0..20_000).map(|number| format!("host{number}.lab.test\n")).collect();
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     packed.write_all(lines.concat().as_bytes()).unwrap();
-    let packed = packed.finish().unwrap();
-    fs::write(&list, packed.get(..packed.len() / 2).unwrap()).unwrap();
+    let mut packed = packed.finish().unwrap();
+    packed.truncate(packed.len() / 2);
+    fs::write(&list, packed).unwrap();
     let output = mxcensus(&["scan", "--lab", "-i", list.to_str().unwrap(), "-o", out.to_str().unwrap()]);
     assert_refused(&output, 2, "list.csv.gz", &out);
     let part = fs::File::open(folder.path().join("out.jsonl.zst.part")).unwrap();

@@ -185,13 +185,11 @@ async fn an_exchange_under_an_unregistered_domain_is_asked_for_once_more_above()
 #[tokio::test]
 async fn one_domain_never_leads_to_more_connections_than_it_has_rows() {
     let (endpoint, taken) = server().await;
-    let mut world = String::new();
-    for exchange in 0..10 {
-        world += &format!("wide.org MX {exchange} mx{exchange}.host.org\n");
-        for last in 0..20 {
-            world += &format!("mx{exchange}.host.org A 192.0.2.{}\n", exchange * 20 + last);
-        }
-    }
+    let world = (0..10).flat_map(|exchange| {
+        let addresses = (0..20).map(move |last| format!("mx{exchange}.host.org A 192.0.2.{}", exchange * 20 + last));
+        std::iter::once(format!("wide.org MX {exchange} mx{exchange}.host.org")).chain(addresses)
+    });
+    let world = world.collect::<Vec<_>>().join("\n");
     let prober = Prober::new(Zone::parse(&world).unwrap(), settings(endpoint));
     let evidence = prober.gather(domain("wide.org")).await;
     let hosts: usize = evidence.routes.iter().map(|route| route.hosts.len()).sum();

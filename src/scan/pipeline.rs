@@ -176,6 +176,16 @@ pub(super) async fn run<L: Lookup>(parts: Parts<L>) -> Result<Done, Error> {
     if let Some(window) = window {
         window.close();
     }
+    end(reader, writer, halted, &stop).await
+}
+
+/// Takes what the threads have to give, and ends the output.
+async fn end(
+    reader: oneshot::Receiver<Result<Inputs, Error>>,
+    writer: oneshot::Receiver<Result<Writer, output::Error>>,
+    halted: bool,
+    stop: &Stop,
+) -> Result<Done, Error> {
     let written = writer.await.expect("the writer does not panic")?;
     let read = tokio::select! {
         biased;
