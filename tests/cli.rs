@@ -227,3 +227,62 @@ fn an_interrupt_drains_and_says_so() {
     assert!(said.contains("dropped 0"), "what was in flight is finished: {said}");
     assert!(!out.exists(), "an incomplete result stands under the final name");
 }
+
+/// Whether the thread that reads targets waits for standard input.
+fn reads_its_input(id: u32) -> bool {
+    let tasks = fs::read_dir(format!("/proc/{id}/task")).unwrap();
+    tasks.filter_map(|task| Some(task.ok()?.path())).any(|task| {
+        let told = |what: &str| fs::read_to_string(task.join(what)).unwrap_or_default();
+        told("comm").trim() == "reader" && told("syscall").starts_with("0 0x0 ")
+    })
+}
+
+#[test]
+fn an_interrupt_ends_a_run_whose_input_is_silent() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out.csv");
+    let words = ["scan", "--lab", "-i", "-", "--progress", "none", "-o", out.to_str().unwrap()];
+    let mut child = Command::new(PROGRAM).args(words).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(b"s01.lab.test\n").unwrap();
+    let begun = std::time::Instant::now();
+    while !reads_its_input(child.id()) {
+        assert!(begun.elapsed().as_secs() < 60, "it never waited for input");
+        std::thread::yield_now();
+    }
+    Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let started = std::time::Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        if started.elapsed().as_secs() > 30 {
+            child.kill().unwrap();
+            panic!("still waiting for input");
+        }
+        std::thread::yield_now();
+    };
+    let mut said = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert_eq!(status.code(), Some(3), "{said}");
+    assert!(said.contains("dropped 0"), "{said}");
+    assert!(fs::metadata(folder.path().join("out.csv.part")).unwrap().len() > 0, "{said}");
+    drop(input);
+}
+
+#[test]
+fn an_input_that_breaks_off_leaves_the_rows_so_far_in_a_whole_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let (list, out) = (folder.path().join("list.csv.gz"), folder.path().join("out.jsonl.zst"));
+    let lines: Vec<String> = (0..20_000).map(|number| format!("host{number}.lab.test\n")).collect();
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    packed.write_all(lines.concat().as_bytes()).unwrap();
+    let mut packed = packed.finish().unwrap();
+    packed.truncate(packed.len() / 2);
+    fs::write(&list, packed).unwrap();
+    let output = mxcensus(&["scan", "--lab", "-i", list.to_str().unwrap(), "-o", out.to_str().unwrap()]);
+    assert_refused(&output, 2, "list.csv.gz", &out);
+    let part = fs::File::open(folder.path().join("out.jsonl.zst.part")).unwrap();
+    let rows = String::from_utf8(zstd::decode_all(part).unwrap()).unwrap();
+    assert!(rows.lines().count() > 1_000, "{} rows", rows.lines().count());
+}

@@ -11,6 +11,14 @@ use std::time::{Duration, Instant};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 
+/// The slowest rate, one turn in four months: clocks cannot count to turns that are much further apart.
+const SLOWEST: f64 = 1e-7;
+
+/// The time between two turns at a rate above zero.
+fn interval(rate: f64) -> Duration {
+    Duration::from_secs_f64(1.0 / rate.max(SLOWEST))
+}
+
 /// A pace that a crowd of waiters shares, first come, first served.
 ///
 /// Only the waiter at the head of the queue watches the limiter; the others sleep until it is their turn. A crowd that
@@ -28,7 +36,7 @@ impl Pace {
             // 10 ms worth, at least the one that a bucket must hold.
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to u32 before")]
             let burst = (rate / 100.0).clamp(1.0, f64::from(u32::MAX)) as u32;
-            let quota = Quota::with_period(Duration::from_secs_f64(1.0 / rate))
+            let quota = Quota::with_period(interval(rate))
                 .unwrap_or(Quota::per_second(NonZeroU32::MAX))
                 .allow_burst(NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN));
             RateLimiter::direct(quota)
@@ -97,7 +105,7 @@ impl<K: Eq + Hash> Groups<K> {
     fn group(&self, key: K) -> Arc<Group> {
         let mut known = self.known.lock().expect("no holder of this lock can panic");
         if known.by_key.len() >= known.prune_at {
-            let interval = Duration::from_secs_f64(1.0 / self.rate);
+            let interval = interval(self.rate);
             known.by_key.retain(|_, group| {
                 let last = *group.last.lock().expect("no holder of this lock can panic");
                 Arc::strong_count(group) > 1 || last.elapsed() < interval
@@ -135,6 +143,20 @@ mod tests {
         let second = groups.enter(1).await;
         pace.turn().await;
         drop((first, second));
+    }
+
+    #[tokio::test]
+    async fn the_smallest_rate_is_still_a_rate() {
+        for rate in [f64::MIN_POSITIVE, 1e-20, 1e-9] {
+            let pace = Pace::per_second(rate);
+            pace.turn().await;
+            let second = tokio::time::timeout(Duration::from_millis(5), pace.turn());
+            assert!(second.await.is_err(), "{rate} is not unlimited");
+            let groups = Groups::new(rate, 1);
+            for key in 0..5_000 {
+                drop(groups.enter(key).await);
+            }
+        }
     }
 
     #[tokio::test]

@@ -129,21 +129,13 @@ impl fmt::Debug for Settings {
 const NETWORK_SLOTS: usize = 2;
 const PROVIDER_SLOTS: usize = 4;
 
-/// An exchange with the servers behind it: what domains share.
-#[derive(Debug)]
-struct Reached {
-    exchange: Arc<Exchange>,
-    hosts: Vec<Arc<Host>>,
-    capped: bool,
-}
-
 /// Gathers evidence, each thing once.
 pub struct Prober<L> {
     lookup: L,
     settings: Settings,
     lists: Vec<(List, Pace)>,
     answers: Memo<Question, Answer<Data>>,
-    exchanges: Memo<Name, Reached>,
+    exchanges: Memo<Name, Exchange>,
     hosts: Memo<IpAddr, Host>,
     shelf: Arc<Shelf>,
     networks: Groups<IpNet>,
@@ -301,29 +293,42 @@ impl<L: Lookup> Prober<L> {
             })
             .collect();
         let mut capped = wanted.len() > EXCHANGES;
-        let reached = join_all(wanted.iter().take(EXCHANGES).map(|mx| async move {
-            let reached = self.exchanges.get(&mx.exchange, self.exchange(&mx.exchange)).await;
-            (mx.preference, reached)
+        let exchanges = join_all(wanted.iter().take(EXCHANGES).map(|mx| async move {
+            let exchange = self.exchanges.get(&mx.exchange, self.exchange(&mx.exchange)).await;
+            (mx.preference, exchange)
         }));
+        // The room is shared out before anybody is dialled: one domain must not lead us to hundreds of servers.
         let mut room = ADDRESSES;
         let mut routes = Vec::with_capacity(wanted.len().min(EXCHANGES));
-        for (preference, reached) in reached.await {
-            let hosts: Vec<_> = reached.hosts.iter().take(room).cloned().collect();
-            room -= hosts.len();
-            capped |= reached.capped || hosts.len() < reached.hosts.len();
-            routes.push(Route { preference: Some(preference), exchange: Some(Arc::clone(&reached.exchange)), hosts });
+        for (preference, exchange) in exchanges.await {
+            let mut addresses: Vec<IpAddr> = exchange.addresses.all().collect();
+            capped |= addresses.len() > room;
+            addresses.truncate(room);
+            room -= addresses.len();
+            routes.push(async move {
+                let hosts = self.servers(&exchange.name, &addresses).await;
+                Route { preference: Some(preference), exchange: Some(exchange), hosts }
+            });
         }
-        (Some(mx), routes, capped)
+        (Some(mx), join_all(routes).await, capped)
     }
 
-    /// One exchange: its addresses and the servers there.
-    async fn exchange(&self, name: &Name) -> Reached {
+    /// The servers of an exchange at these addresses.
+    async fn servers(&self, exchange: &Name, addresses: &[IpAddr]) -> Vec<Arc<Host>> {
+        if self.settings.exclusions.covers_name(exchange) {
+            // Excluded by name: another exchange may still lead to the same address, so this is not remembered.
+            let untouched = |address| Arc::new(self.untouched(address, ConnectStatus::Excluded));
+            return addresses.iter().copied().map(untouched).collect();
+        }
+        join_all(addresses.iter().map(|address| self.server(*address, Some(exchange)))).await
+    }
+
+    /// One exchange: its addresses, and whether its domain exists at all.
+    async fn exchange(&self, name: &Name) -> Exchange {
         // The root has no address to ask for, and the text of an address would ask the root for a number.
         if name.is_root() || is_address_text(name) {
             let addresses = Introduced::not_asked(Cause::NotAsked).addresses;
-            let exchange =
-                Exchange { name: name.clone(), addresses, organisation: Observed::NotAsked(Cause::NotAsked) };
-            return Reached { exchange: Arc::new(exchange), hosts: Vec::new(), capped: false };
+            return Exchange { name: name.clone(), addresses, organisation: Observed::NotAsked(Cause::NotAsked) };
         }
         let addresses = self.addresses(name).await;
         let gone = [addresses.v4.absent(), addresses.v6.absent()];
@@ -332,18 +337,7 @@ impl<L: Lookup> Prober<L> {
             Some(organisation) if gone => self.start_of_authority(organisation).await,
             _ => Observed::NotAsked(Cause::NotAsked),
         };
-        let excluded = self.settings.exclusions.covers_name(name);
-        let all: Vec<IpAddr> = addresses.all().collect();
-        let hosts = join_all(all.iter().take(ADDRESSES).map(|address| async move {
-            if excluded {
-                // Excluded by name: another exchange may still lead to the same address, so this is not remembered.
-                return Arc::new(self.untouched(*address, ConnectStatus::Excluded));
-            }
-            self.server(*address, Some(name)).await
-        }));
-        let hosts = hosts.await;
-        let exchange = Arc::new(Exchange { name: name.clone(), addresses, organisation });
-        Reached { exchange, hosts, capped: all.len() > ADDRESSES }
+        Exchange { name: name.clone(), addresses, organisation }
     }
 }
 

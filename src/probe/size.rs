@@ -5,10 +5,9 @@
 use std::mem::size_of;
 use std::net::IpAddr;
 
-use super::Reached;
 use super::memo::Size;
 use crate::model::dns::{Answer, Data, Question};
-use crate::model::evidence::Host;
+use crate::model::evidence::{Exchange, Host};
 use crate::model::name::Name;
 use crate::model::observed::Observed;
 use crate::model::smtp::{Reply, Session};
@@ -95,15 +94,12 @@ impl Size for Host {
     }
 }
 
-impl Size for Reached {
+impl Size for Exchange {
     fn size(&self) -> usize {
-        let exchange = &*self.exchange;
         size_of::<Self>()
-            + size_of_val(exchange)
-            + exchange.name.as_str().len()
-            + answer(&exchange.addresses.v4, |_| 0)
-            + answer(&exchange.addresses.v6, |_| 0)
-            // A host lives as long as an exchange that leads to it, so it counts here too.
-            + self.hosts.iter().map(|host| host.size()).sum::<usize>()
+            + self.name.as_str().len()
+            + answer(&self.addresses.v4, |_| 0)
+            + answer(&self.addresses.v6, |_| 0)
+            + answer(&self.organisation, |_| 0)
     }
 }

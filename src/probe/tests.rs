@@ -181,3 +181,18 @@ async fn an_exchange_under_an_unregistered_domain_is_asked_for_once_more_above()
     let exchange = evidence.routes[0].exchange.as_ref().unwrap();
     assert!(exchange.organisation.absent().is_some_and(|absence| absence.how == Denial::Nxdomain));
 }
+
+#[tokio::test]
+async fn one_domain_never_leads_to_more_connections_than_it_has_rows() {
+    let (endpoint, taken) = server().await;
+    let world = (0..10).flat_map(|exchange| {
+        let addresses = (0..20).map(move |last| format!("mx{exchange}.host.org A 192.0.2.{}", exchange * 20 + last));
+        std::iter::once(format!("wide.org MX {exchange} mx{exchange}.host.org")).chain(addresses)
+    });
+    let world = world.collect::<Vec<_>>().join("\n");
+    let prober = Prober::new(Zone::parse(&world).unwrap(), settings(endpoint));
+    let evidence = prober.gather(domain("wide.org")).await;
+    let hosts: usize = evidence.routes.iter().map(|route| route.hosts.len()).sum();
+    assert!(evidence.capped);
+    assert_eq!((evidence.routes.len(), hosts, taken.load(Ordering::Relaxed)), (10, ADDRESSES, ADDRESSES as u64));
+}

@@ -118,6 +118,16 @@ pub enum Error {
         /// What came instead.
         cause: Cause,
     },
+    /// A resolver that gives records for names that nobody has registered.
+    #[error(
+        "the resolver invents addresses: asked {resolvers} for {name}, which does not exist, and got records; name an honest one with --resolver"
+    )]
+    Invents {
+        /// Those asked.
+        resolvers: String,
+        /// A name made up for the purpose.
+        name: Name,
+    },
     /// The DNS client cannot be set up.
     #[error("cannot set up the DNS client")]
     Dns(#[from] dns::Error),
@@ -147,7 +157,7 @@ impl Error {
     /// The exit code.
     pub const fn exit_code(&self) -> u8 {
         match self {
-            Self::NoResolver { .. } | Self::Input(_) | Self::Open(_) => 2,
+            Self::NoResolver { .. } | Self::Invents { .. } | Self::Input(_) | Self::Open(_) => 2,
             Self::Dns(_) | Self::Output(_) | Self::System { .. } | Self::Lost(_) => 4,
         }
     }
@@ -229,14 +239,21 @@ fn open(feeds: Vec<Feed>, options: &input::Options) -> Result<Vec<input::Source>
     Ok(opened.collect::<Result<_, _>>()?)
 }
 
-/// A run whose resolver is not there would only produce unknowns: say it once, at once.
+/// A run whose resolver is not there would only produce unknowns: say it once, at once. One that puts its own address in
+/// the place of NXDOMAIN would make every name exist.
 async fn answering<L: Lookup>(lookup: &L, settings: &dns::Settings) -> Result<(), Error> {
+    let resolvers = || settings.upstreams.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let root = Question { name: Name::root(), kind: RecordType::Soa };
     let answer: Observed<crate::model::dns::Records<Data>> = lookup.lookup(&root).await;
-    match answer.unknown() {
-        Some(cause @ (Cause::Timeout | Cause::ResolverDown | Cause::SelfFault)) => {
-            let resolvers: Vec<String> = settings.upstreams.iter().map(ToString::to_string).collect();
-            Err(Error::NoResolver { resolvers: resolvers.join(", "), cause })
+    if let Some(cause @ (Cause::Timeout | Cause::ResolverDown | Cause::SelfFault)) = answer.unknown() {
+        return Err(Error::NoResolver { resolvers: resolvers(), cause });
+    }
+    // Too long and too random to be registered, in a zone that is signed.
+    let name = Name::trusted(format!("mxcensus-{:016x}{:016x}.com", rand::random::<u64>(), rand::random::<u64>()));
+    let nobody = Question { name, kind: RecordType::A };
+    match lookup.lookup(&nobody).await.seen() {
+        Some(records) if !records.values.is_empty() => {
+            Err(Error::Invents { resolvers: resolvers(), name: nobody.name })
         }
         _ => Ok(()),
     }
@@ -324,4 +341,31 @@ fn manifest(
     manifest.tally = serde_json::to_value(facts.tally).expect("a tally has texts as keys and whole numbers as values");
     manifest.complete = facts.complete;
     Ok(manifest.write(output)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::dns::{Answer, Records};
+
+    /// Answers every question alike.
+    struct Alike(Answer<Data>);
+
+    impl Lookup for Alike {
+        async fn lookup(&self, _question: &Question) -> Answer<Data> {
+            self.0.clone()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_resolver_that_invents_addresses_is_no_resolver() {
+        let settings = dns::Settings::default();
+        let values = vec![Data::A([203, 0, 113, 80].into())];
+        let records = Records { values, aliases: Vec::new(), ttl: 60, authentic: false };
+        let invented = answering(&Alike(Observed::Seen(records)), &settings).await;
+        assert!(matches!(invented, Err(Error::Invents { .. })));
+        assert!(answering(&Alike(Observed::failed(Cause::Servfail)), &settings).await.is_ok());
+        let silent = answering(&Alike(Observed::failed(Cause::Timeout)), &settings).await;
+        assert!(matches!(silent, Err(Error::NoResolver { .. })));
+    }
 }

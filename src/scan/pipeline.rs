@@ -10,9 +10,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::Error;
 use super::progress::{Counts, Failures, InFlight, Progress, Show, Total, Watched, add, failed_connection, get};
@@ -68,6 +69,9 @@ struct Work {
 /// How many rejects are told on stderr when nothing else is wanted.
 const TOLD: u64 = 10;
 
+/// How long a run that was stopped waits for its reader.
+const PARTING: Duration = Duration::from_secs(1);
+
 pub(super) async fn run<L: Lookup>(parts: Parts<L>) -> Result<Done, Error> {
     let Parts { prober, policy, stop, counts, concurrency, .. } = parts;
     let workers = concurrency.max(1);
@@ -115,6 +119,7 @@ pub(super) async fn run<L: Lookup>(parts: Parts<L>) -> Result<Done, Error> {
         })?
     };
     let writer = {
+        let window = window.clone();
         let writer = Writer { sink: parts.sink, counts: Arc::clone(&counts), window, tally: Tally::default() };
         let (stop, in_order) = (stop.clone(), parts.in_order);
         spawn("writer", move || {
@@ -143,12 +148,18 @@ pub(super) async fn run<L: Lookup>(parts: Parts<L>) -> Result<Done, Error> {
             }
         });
     }
-    drop((take, rows_in));
+    drop(rows_in);
 
     let mut ticks = tokio::time::interval(progress.interval());
     ticks.tick().await;
+    let mut draining = false;
     let halted = loop {
         tokio::select! {
+            () = stop.reached(Level::Drain), if !draining => {
+                draining = true;
+                // What is queued is still done. The reader may wait for input that never comes: nobody waits for it.
+                take.close();
+            }
             worker = crew.join_next() => match worker {
                 Some(ended) => ended.expect("a worker catches the panics of its probes and judges without any"),
                 None => break false,
@@ -160,14 +171,31 @@ pub(super) async fn run<L: Lookup>(parts: Parts<L>) -> Result<Done, Error> {
     crew.shutdown().await;
     progress.finish();
 
-    // Both threads end by themselves once their channels are closed.
-    let (read, written) = tokio::task::spawn_blocking(move || (reader.join(), writer.join()))
-        .await
-        .expect("joining threads does not panic");
-    let written = written.expect("the writer does not panic")?;
-    let (inputs, read_all) = read.expect("the reader does not panic")?;
-    let complete = read_all && !halted;
+    // Both threads end by themselves once nobody takes from the one or gives to the other.
+    drop(take);
+    if let Some(window) = window {
+        window.close();
+    }
+    end(reader, writer, halted, &stop).await
+}
+
+/// Takes what the threads have to give, and ends the output.
+async fn end(
+    reader: oneshot::Receiver<Result<Inputs, Error>>,
+    writer: oneshot::Receiver<Result<Writer, output::Error>>,
+    halted: bool,
+    stop: &Stop,
+) -> Result<Done, Error> {
+    let written = writer.await.expect("the writer does not panic")?;
+    let read = tokio::select! {
+        biased;
+        read = reader => read.expect("the reader does not panic"),
+        // Stopped, and still inside a read that may never return: it ends with the process.
+        () = async { stop.reached(Level::Drain).await; tokio::time::sleep(PARTING).await } => Ok((Vec::new(), false)),
+    };
+    let complete = !halted && matches!(read, Ok((_, true)));
     written.sink.finish(if complete { Ending::Complete } else { Ending::CutShort })?;
+    let (inputs, _) = read?;
     Ok(Done { complete, tally: written.tally, inputs })
 }
 
@@ -182,9 +210,9 @@ fn total(sources: &[Source], known: Option<u64>) -> Total {
 
 /// Probes and judges one target. A panic costs this one row, as a fault of ours.
 async fn examine<L: Lookup>(prober: &Prober<L>, policy: &Policy, target: Target) -> Judged {
-    let gathered = AssertUnwindSafe(prober.gather(target.clone())).catch_unwind().await;
-    let evidence = gathered.unwrap_or_else(|_panic| prober.broken(target));
-    judge::assess(evidence, policy)
+    let examined = async { judge::assess(prober.gather(target.clone()).await, policy) };
+    let judged = AssertUnwindSafe(examined).catch_unwind().await;
+    judged.unwrap_or_else(|_panic| judge::assess(prober.broken(target), policy))
 }
 
 fn note_failures(failures: &Failures, judged: &Judged) {
@@ -204,12 +232,18 @@ fn note_failures(failures: &Failures, judged: &Judged) {
     }
 }
 
+/// A thread, and where its result comes out; nothing does when it panics.
 fn spawn<T: Send + 'static>(
     name: &'static str,
     work: impl FnOnce() -> T + Send + 'static,
-) -> Result<thread::JoinHandle<T>, Error> {
-    let thread = thread::Builder::new().name(name.to_owned()).spawn(work);
-    thread.map_err(|source| Error::System { what: "start a thread", source })
+) -> Result<oneshot::Receiver<T>, Error> {
+    let (give, take) = oneshot::channel();
+    let thread = thread::Builder::new().name(name.to_owned()).spawn(move || {
+        // A run that was stopped may not wait for it any more.
+        let _unwanted = give.send(work());
+    });
+    thread.map_err(|source| Error::System { what: "start a thread", source })?;
+    Ok(take)
 }
 
 struct Reader {
@@ -288,11 +322,12 @@ impl Reader {
             seen += 1;
             excluded += u64::from(target.excluded);
             if let Some(window) = &self.window {
-                let permit = self.runtime.block_on(window.acquire()).expect("the window is never closed");
+                // Closed means that the run is over.
+                let Ok(permit) = self.runtime.block_on(window.acquire()) else { return false };
                 permit.forget();
             }
             let work = Work { index: self.next, target };
-            // Closed means that the workers have gone, which only a halt does.
+            // Closed means that nothing more is taken: the run is to stop.
             if self.stop.level() > Level::Run || self.give.send_blocking(work).is_err() {
                 return false;
             }
@@ -410,5 +445,104 @@ impl Read for Lines {
             self.at += count;
         }
         Ok(filled)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use super::*;
+    use crate::model::address::Allowed;
+    use crate::model::dnsbl::Quorum;
+    use crate::model::introduction::Naming;
+    use crate::model::name::Name;
+    use crate::model::words::Profile;
+    use crate::output::Error as Failure;
+    use crate::probe::dns::Zone;
+    use crate::probe::{Families, Settings, Wanted, smtp};
+
+    /// Fails with its first row, once so many targets are on their way.
+    struct Full {
+        counts: Arc<Counts>,
+        after: u64,
+    }
+
+    impl Sink for Full {
+        fn write(&mut self, _row: crate::model::assessment::Row<'_>) -> Result<(), Failure> {
+            while get(&self.counts.taken) < self.after {
+                thread::yield_now();
+            }
+            let source = std::io::Error::from_raw_os_error(28);
+            Err(Failure::Io { operation: "write", path: PathBuf::from("out.csv"), source })
+        }
+
+        fn flush(&mut self) -> Result<(), Failure> {
+            Ok(())
+        }
+
+        fn finish(self: Box<Self>, _ending: Ending) -> Result<(), Failure> {
+            Ok(())
+        }
+    }
+
+    fn prober() -> Prober<Zone> {
+        let naming = Naming::default();
+        let limits = smtp::session::Limits::of(Profile::Census);
+        let settings = Settings {
+            wanted: Wanted { mx: true, ptr: false, smtp: false, dnsbl: false },
+            families: Families { v4: true, v6: true },
+            allowed: Allowed::new(Vec::new()),
+            exclusions: Arc::default(),
+            naming,
+            caller: smtp::session::Caller { helo: Name::parse("a.example.org").unwrap(), tls: None, limits, naming },
+            port: 25,
+            endpoint: Arc::new(SocketAddr::new),
+            lists: Vec::new().into(),
+            smtp_rate: 0.0,
+            sockets: 1,
+            per_network: 0.0,
+            per_provider: 0.0,
+            dnsbl_rate: 0.0,
+            memory: 1 << 20,
+            scratch: std::env::temp_dir(),
+        };
+        Prober::new(Zone::parse("example.org A 192.0.2.1").unwrap(), settings)
+    }
+
+    fn parts(targets: usize, sink: Box<dyn Sink>, counts: &Arc<Counts>) -> Parts<Zone> {
+        Parts {
+            targets: (0..targets).map(|number| format!("host{number}.example.org")).collect(),
+            sources: Vec::new(),
+            known: None,
+            plan: plan::Settings::default(),
+            prober: Arc::new(prober()),
+            policy: Arc::new(Policy {
+                profile: Profile::Census,
+                naming: Naming::default(),
+                allowed: Allowed::new(Vec::new()),
+                lists: Vec::new().into(),
+                health: Vec::new(),
+                quorum: Quorum { weight: 0.0, core: false },
+            }),
+            sink,
+            rejects: None,
+            concurrency: 1,
+            in_order: true,
+            show: Show::None,
+            quiet: true,
+            verbose: false,
+            counts: Arc::clone(counts),
+            stop: Stop::default(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_waits_for_its_window_is_freed_when_the_writer_fails() {
+        let counts = Arc::new(Counts::default());
+        let sink = Full { counts: Arc::clone(&counts), after: 4 };
+        let run = run(parts(100, Box::new(sink), &counts));
+        let ended = tokio::time::timeout(Duration::from_secs(20), run).await.expect("the run ends");
+        assert!(matches!(ended, Err(Error::Output(Failure::Io { .. }))));
     }
 }

@@ -20,6 +20,8 @@ use crate::model::smtp::Reply;
 const BUFFER: usize = 1024;
 /// A server that drips sends more pieces than a teaser and its greeting.
 const DRIPS: u32 = 3;
+/// Octets that are dropped before a command; a server that talks on and on is not heard to its end.
+const UNASKED: usize = 64 * 1024;
 
 /// How the reading of a reply ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -157,16 +159,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
         }
     }
 
-    /// Looks once, without waiting, whether the server has spoken out of turn, and drops it.
+    /// Looks, without waiting, whether the server has spoken out of turn, and drops it.
     async fn drop_unasked(&mut self) {
         let mut dropped = self.drop_waiting();
         let (stream, buffer, reset) = (&mut self.stream, &mut self.buffer, &mut self.reset);
         dropped += poll_fn(|context| {
-            let mut buffer = ReadBuf::new(buffer);
-            // The end of the stream comes again with the next read.
-            let read = Pin::new(&mut *stream).poll_read(context, &mut buffer);
-            *reset |= matches!(&read, Poll::Ready(Err(error)) if error.kind() != ErrorKind::UnexpectedEof);
-            Poll::Ready(buffer.filled().len())
+            let mut unasked = 0;
+            while unasked < UNASKED {
+                let mut buffer = ReadBuf::new(buffer);
+                // The end of the stream comes again with the next read.
+                let read = Pin::new(&mut *stream).poll_read(context, &mut buffer);
+                *reset |= matches!(&read, Poll::Ready(Err(error)) if error.kind() != ErrorKind::UnexpectedEof);
+                if buffer.filled().is_empty() {
+                    break;
+                }
+                unasked += buffer.filled().len();
+            }
+            Poll::Ready(unasked)
         })
         .await;
         self.desynchronised |= dropped > 0;

@@ -335,6 +335,14 @@ async fn what_comes_unasked_is_no_answer() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_page_that_comes_unasked_is_dropped_to_its_last_octet() {
+    let page = [b"220 mail.ietf.org ESMTP\r\n".as_slice(), &b"250 wrong.ietf.org\r\n".repeat(150)].concat();
+    let session = played(&[Say(page.leak()), Hear("EHLO"), Say(b"250 mail.ietf.org\r\n"), Hear("QUIT"), BYE]).await;
+    assert!(session.desynchronised);
+    assert_eq!((end(&session), session.ehlo_name.as_deref()), ((SmtpStatus::Ok, None), Some("mail.ietf.org")));
+}
+
+#[tokio::test(start_paused = true)]
 async fn nul_and_latin_one_are_kept_as_evidence() {
     let session = played(&[
         Say(b"220 mail.ietf.org \0\xfc hi\n"),
