@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::scene::*;
 use super::table::{Gathered, TABLE};
 use crate::model::address::Special;
-use crate::model::dnsbl::{Health, ListClass};
+use crate::model::dnsbl::{Health, ListClass, Quorum};
 use crate::model::evidence::{Exchange, Forward, Introduced, Route};
 use crate::model::finding::Code::{self, *};
 use crate::model::introduction::Introduction;
@@ -1041,4 +1041,16 @@ fn a_row_points_at_its_route_and_host() {
     unserved_implicit(&mut scene);
     assert_eq!((scene.row().route, scene.row().host), (None, None), "no mail server at all");
     assert_eq!(scene.row().verdict(Rule::Mx), Verdict::Na);
+}
+
+#[test]
+fn lists_without_any_weight_are_no_quorum() {
+    let mut scene = Scene::good(1);
+    scene.policy.lists = vec![scene.policy.lists[3].clone(), scene.policy.lists[4].clone()].into();
+    scene.policy.health.truncate(2);
+    scene.policy.quorum = Quorum { weight: 0.0, core: false };
+    scene.host().listings.truncate(2);
+    let row = scene.row();
+    assert_eq!(letters(&row), "PPPPPUP", "a policy list and an allow list say nothing of spam");
+    assert_eq!(codes(&row), [DnsblQuorumMissed]);
 }
