@@ -1054,3 +1054,39 @@ fn lists_without_any_weight_are_no_quorum() {
     assert_eq!(letters(&row), "PPPPPUP", "a policy list and an allow list say nothing of spam");
     assert_eq!(codes(&row), [DnsblQuorumMissed]);
 }
+
+#[test]
+fn a_top_level_domain_younger_than_our_table_is_believed_when_dns_knows_it() {
+    let says = |v4, v6| {
+        let mut scene = Scene::good(15);
+        scene.says("mail.s15.nosuchtld99", v4, nodata());
+        scene.host().introduced.addresses.v6 = v6;
+        let row = scene.row();
+        (letters(&row), codes(&row).contains(&HeloUnknownTld), row.unknown_why)
+    };
+    assert_eq!(says(v4("198.51.100.15"), nodata()), ("PPPPPPP".into(), false, vec![]), "it resolves");
+    assert_eq!(says(nodata(), nodata()).0, "PPFNPPP", "the name is there");
+    assert_eq!(says(denied_by("s15.nosuchtld99"), denied_by("s15.nosuchtld99")).0, "PPFNPPP", "a zone below it is");
+    assert_eq!(says(denied_by(""), denied_by("")).0, "PFFNPPP", "the root denies it");
+    let why = [Rule::Fqdn, Rule::Exists, Rule::Matches].map(|rule| (rule, FAILED));
+    let failed = says(Observed::failed(FAILED), Observed::failed(FAILED));
+    assert_eq!(failed, ("PUUUPPP".into(), false, why.to_vec()), "the root was not heard");
+    assert_eq!(says(Observed::NotAsked(Cause::NotAsked), Observed::NotAsked(Cause::NotAsked)).0, "PUUUPPP");
+
+    let exchange_of = |v4, v6| {
+        let mut scene = Scene::good(15);
+        scene.mx(&[(10, "mail.s15.nosuchtld99")]);
+        *scene.exchange() = exchange("mail.s15.nosuchtld99", v4, v6);
+        codes(&scene.row()).contains(&MxBadName)
+    };
+    assert!(!exchange_of(v4("198.51.100.15"), nodata()));
+    assert!(!exchange_of(Observed::failed(FAILED), Observed::failed(FAILED)));
+    assert!(exchange_of(denied_by(""), denied_by("")));
+
+    let mut scene = Scene::good(15);
+    scene.reverse("mail.s15.nosuchtld99");
+    assert_eq!(letters(&scene.row()), "PPPPPPP", "a PTR that is confirmed");
+    scene.host().forward[0].addresses = denied_by("");
+    assert_eq!(letters(&scene.row()), "PPPPFPP");
+    assert!(codes(&scene.row()).contains(&PtrInvalidName));
+}

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use super::super::case::Tld;
 use super::super::findings::{Findings, Found};
 use super::super::policy::Policy;
 use crate::model::address::Special;
@@ -179,6 +180,7 @@ impl<'a> Domain<'a> {
             // Neither makes a name unfit to be looked up and connected to.
             IntroductionClass::Fqdn | IntroductionClass::ReservedLdh => {}
             IntroductionClass::PublicSuffix if flags.private_suffix => {}
+            IntroductionClass::UnknownTld if Tld::of_both(&exchange.name, &exchange.addresses) != Tld::Absent => {}
             IntroductionClass::Localhost => self.add(Some(at), Found::of(Code::MxLoopbackAddress).detail(name)),
             class => self.add(Some(at), Found::of(Code::MxBadName).detail(format!("{name}: {class}"))),
         }
