@@ -1090,3 +1090,31 @@ fn a_top_level_domain_younger_than_our_table_is_believed_when_dns_knows_it() {
     assert_eq!(letters(&scene.row()), "PPPPFPP");
     assert!(codes(&scene.row()).contains(&PtrInvalidName));
 }
+
+#[test]
+fn exchanges_are_not_called_dead_while_some_address_is_not_known() {
+    let timeout = || Observed::failed(Cause::Timeout);
+    let both = |v4, v6| crate::model::dns::Addresses { v4, v6 };
+    let mut scene = backed(47);
+    scene.ends(dead(ConnectStatus::Timeout));
+    scene.route(1).hosts.clear();
+    Arc::make_mut(scene.route(1).exchange.as_mut().unwrap()).addresses = both(timeout(), Observed::failed(FAILED));
+    let expected = [is("UUUUPPU", &[ConnectTimeout]), is("UUUUUUU", &[MxTargetDnsFailure])];
+    assert_eq!(rows(&scene), expected, "the backup may be alive");
+
+    let mut scene = Scene::good(47);
+    scene.ends(dead(ConnectStatus::Timeout));
+    scene.exchange().addresses.v6 = Observed::failed(Cause::Timeout);
+    assert_eq!(rows(&scene), [is("UUUUPPU", &[ConnectTimeout])], "over IPv6 it may be alive");
+    assert!(scene.row().unknown_why.contains(&(Rule::Mx, Cause::Timeout)));
+
+    let mut scene = backed(46);
+    scene.ends(dead(ConnectStatus::Refused));
+    scene.exchange().addresses.v6 = Observed::failed(Cause::Timeout);
+    assert_eq!(rows(&scene), [is("UUUUPPP", &[ConnectRefused]), is("PPPPPPP", &[])]);
+
+    let mut scene = Scene::good(47);
+    scene.ends(dead(ConnectStatus::Timeout));
+    scene.evidence.capped = true;
+    assert_eq!(rows(&scene), [is("UUUUPPU", &[ConnectTimeout, MxTooMany])], "not all addresses were looked at");
+}

@@ -237,9 +237,16 @@ impl<'a> Domain<'a> {
         let all = Reach::of(routes.iter());
         if all.is_dead() {
             let cause = all.cause.unwrap_or(Cause::ConnectTimeout);
+            if self.evidence.capped {
+                return self.missing(Cause::NotAsked);
+            }
             return self.add(None, Found::of(Code::MxAllUnreachable).because(cause).detail(cause.as_str()));
         }
         if !all.open {
+            // All that is known of them is dead, and what is not known may be alive.
+            if let (Some(_), Some(cause)) = (all.cause, all.unresolved) {
+                self.missing(cause);
+            }
             return;
         }
         let first = routes.iter().filter_map(|route| route.preference).min();
@@ -288,6 +295,13 @@ fn unknown(addresses: &Addresses) -> Option<(Cause, bool)> {
     both.into_iter().flatten().max_by_key(|(_, asked)| *asked)
 }
 
+/// Why not all addresses of an exchange are known; None for what never has any.
+fn unresolved(exchange: &Exchange) -> Option<Cause> {
+    let addresses = &exchange.addresses;
+    let named = !exchange.name.is_root() && !is_address_text(&exchange.name);
+    addresses.v4.unknown().or_else(|| addresses.v6.unknown()).filter(|_| named)
+}
+
 /// The last alias on the way to an exchange's addresses, or to their denial.
 fn alias(addresses: &Addresses) -> Option<&Name> {
     fn of<T>(answer: &Answer<T>) -> Option<&Name> {
@@ -306,6 +320,8 @@ struct Reach {
     open: bool,
     /// Some server was not tried, or not to its end.
     unsure: bool,
+    /// Why some exchange's addresses are not all known.
+    unresolved: Option<Cause>,
     /// What became of the first dead one.
     cause: Option<Cause>,
 }
@@ -313,8 +329,9 @@ struct Reach {
 impl Reach {
     fn of<'r>(routes: impl Iterator<Item = &'r Route>) -> Self {
         let mut reach = Self::default();
-        for host in routes.flat_map(|route| &route.hosts).filter(|host| host.special.is_none()) {
-            reach.host(host);
+        for route in routes {
+            reach.unresolved = reach.unresolved.or_else(|| unresolved(route.exchange.as_deref()?));
+            route.hosts.iter().filter(|host| host.special.is_none()).for_each(|host| reach.host(host));
         }
         reach
     }
@@ -335,6 +352,6 @@ impl Reach {
     }
 
     const fn is_dead(&self) -> bool {
-        self.cause.is_some() && !self.open && !self.unsure
+        self.cause.is_some() && !self.open && !self.unsure && self.unresolved.is_none()
     }
 }
