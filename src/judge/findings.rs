@@ -99,6 +99,10 @@ impl Findings {
 
     /// A fact the rule needs is missing; the first cause is kept.
     pub(super) fn missing(&mut self, rule: Rule, cause: Cause) {
+        if rule == Rule::Reverse && self.profile == Profile::Rfc5321 {
+            // That profile asks nothing of the reverse zone, so nothing is missing.
+            return self.na(rule);
+        }
         self.slot(rule).unknown.get_or_insert(cause);
     }
 

@@ -1118,3 +1118,15 @@ fn exchanges_are_not_called_dead_while_some_address_is_not_known() {
     scene.evidence.capped = true;
     assert_eq!(rows(&scene), [is("UUUUPPU", &[ConnectTimeout, MxTooMany])], "not all addresses were looked at");
 }
+
+#[test]
+fn the_strict_profile_has_no_verdict_on_the_reverse_zone_whatever_is_missing() {
+    let mut scene = Scene::good(9);
+    scene.policy.profile = Profile::Rfc5321;
+    scene.host().ptr = Observed::NotAsked(Cause::NotAsked);
+    scene.host().forward.clear();
+    assert_eq!(rows(&scene), [is("PPPPNPP", &[])]);
+    scene.evidence.routes[0].hosts.clear();
+    scene.exchange().addresses.v4 = Observed::failed(FAILED);
+    assert_eq!(rows(&scene), [is("UUUUNUU", &[MxTargetDnsFailure])]);
+}
