@@ -1130,3 +1130,16 @@ fn the_strict_profile_has_no_verdict_on_the_reverse_zone_whatever_is_missing() {
     scene.exchange().addresses.v4 = Observed::failed(FAILED);
     assert_eq!(rows(&scene), [is("UUUUNUU", &[MxTargetDnsFailure])]);
 }
+
+#[test]
+fn an_allow_list_that_trusts_nobody_is_no_mitigation() {
+    let mut scene = Scene::good(50);
+    let mut lists = scene.policy.lists.to_vec();
+    lists[4].codes[0].from = Ipv4Addr::new(127, 0, 2, 0);
+    lists[4].codes[0].to = Ipv4Addr::new(127, 0, 255, 3);
+    scene.policy.lists = lists.into();
+    scene.listed(4, "127.0.5.0");
+    assert_eq!(rows(&scene), [is("PPPPPPP", &[])], "DNSWL knows it, and trusts it with nothing");
+    scene.listed(4, "127.0.5.1");
+    assert_eq!(rows(&scene), [is("PPPPPPP", &[DnsblAllowListed])]);
+}

@@ -152,7 +152,8 @@ impl Tally {
                 ListClass::Policy => Some(Code::DnsblPolicyListed),
                 ListClass::Network => Some(Code::DnsblNetworkListed),
                 ListClass::Attack => Some(Code::DnsblAttackListed),
-                ListClass::Allow => Some(Code::DnsblAllowListed),
+                // A last octet of 0 is an entry without trust.
+                ListClass::Allow if code.octets()[3] > 0 => Some(Code::DnsblAllowListed),
                 _ => None,
             };
             self.policy |= rule.class == ListClass::Policy;
