@@ -1143,3 +1143,18 @@ fn an_allow_list_that_trusts_nobody_is_no_mitigation() {
     scene.listed(4, "127.0.5.1");
     assert_eq!(rows(&scene), [is("PPPPPPP", &[DnsblAllowListed])]);
 }
+
+#[test]
+fn only_a_domain_that_somebody_can_register_is_dangling() {
+    let gone = |text: &str, zone: &str| {
+        let mut scene = Scene::good(45);
+        let mut gone = exchange(text, denied_by(zone), denied_by(zone));
+        gone.organisation = denied_by(zone);
+        unserved(&mut scene, gone);
+        codes(&scene.row())
+    };
+    assert_eq!(gone("mail.gone.test", "test"), [MxTargetNxdomain, MxDangling]);
+    for text in ["exch01.corp.local", "mail.corp.lan", "mail.corp.nosuchtld99"] {
+        assert_eq!(gone(text, ""), [MxBadName, MxTargetNxdomain], "{text}");
+    }
+}

@@ -195,7 +195,10 @@ impl<'a> Domain<'a> {
             self.addresses(at, exchange);
         } else if is(Denial::Nxdomain) {
             self.add(Some(at), Found::of(Code::MxTargetNxdomain).detail(name));
-            if exchange.organisation.absent().is_some_and(|absence| absence.how == Denial::Nxdomain) {
+            let gone = exchange.organisation.absent().filter(|absence| absence.how == Denial::Nxdomain);
+            // Where the top-level domain is not there, or never will be, nobody can register anything.
+            let open = !matches!(class, IntroductionClass::SpecialUse | IntroductionClass::PrivateTld);
+            if open && gone.is_some_and(|absence| absence.zone.as_ref().is_none_or(|zone| !zone.is_root())) {
                 self.add(Some(at), Found::of(Code::MxDangling).detail(name));
             }
         } else if let Some((cause, asked)) = unknown(&exchange.addresses) {
