@@ -1158,3 +1158,17 @@ fn only_a_domain_that_somebody_can_register_is_dangling() {
         assert_eq!(gone(text, ""), [MxBadName, MxTargetNxdomain], "{text}");
     }
 }
+
+#[test]
+fn a_host_that_is_called_localhost_in_a_public_domain_is_no_loopback_address() {
+    let at = |text: &str| {
+        let mut scene = Scene::good(43);
+        scene.mx(&[(10, text)]);
+        scene.exchange().name = name(text);
+        (letters(&scene.row()), codes(&scene.row()))
+    };
+    assert_eq!(at("localhost.s43.lab.test"), is("PPPPPPF", &[MxBadName]));
+    for text in ["localhost", "mx.localhost", "localhost.localdomain"] {
+        assert_eq!(at(text), is("PPPPPPF", &[MxLoopbackAddress]), "{text}");
+    }
+}

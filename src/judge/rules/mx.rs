@@ -181,7 +181,7 @@ impl<'a> Domain<'a> {
             IntroductionClass::Fqdn | IntroductionClass::ReservedLdh => {}
             IntroductionClass::PublicSuffix if flags.private_suffix => {}
             IntroductionClass::UnknownTld if Tld::of_both(&exchange.name, &exchange.addresses) != Tld::Absent => {}
-            IntroductionClass::Localhost => self.add(Some(at), Found::of(Code::MxLoopbackAddress).detail(name)),
+            IntroductionClass::Localhost if is_localhost(name) => self.add(Some(at), Found::of(Code::MxLoopbackAddress).detail(name)),
             class => self.add(Some(at), Found::of(Code::MxBadName).detail(format!("{name}: {class}"))),
         }
         if let Some(target) = alias(&exchange.addresses) {
@@ -296,6 +296,11 @@ fn unknown(addresses: &Addresses) -> Option<(Cause, bool)> {
     }
     let both = [of(&addresses.v4), of(&addresses.v6)];
     both.into_iter().flatten().max_by_key(|(_, asked)| *asked)
+}
+
+/// Whether a name means the loopback address wherever it is asked for (RFC 6761 §6.3), or by a hosts file's custom.
+fn is_localhost(name: &str) -> bool {
+    matches!(name, "localhost" | "localhost.localdomain") || name.ends_with(".localhost")
 }
 
 /// Why not all addresses of an exchange are known; None for what never has any.
