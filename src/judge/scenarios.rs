@@ -1172,3 +1172,10 @@ fn a_host_that_is_called_localhost_in_a_public_domain_is_no_loopback_address() {
         assert_eq!(at(text), is("PPPPPPF", &[MxLoopbackAddress]), "{text}");
     }
 }
+
+#[test]
+fn a_name_denied_in_one_family_is_no_server_in_the_other() {
+    let mut scene = Scene::good(45);
+    unserved(&mut scene, exchange("mail.gone.test", nxdomain(), Observed::failed(FAILED)));
+    assert_eq!(rows(&scene), [is("NNNNNNF", &[MxTargetNxdomain])], "RFC 8020: it does not exist at all");
+}
