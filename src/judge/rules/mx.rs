@@ -181,7 +181,9 @@ impl<'a> Domain<'a> {
             IntroductionClass::Fqdn | IntroductionClass::ReservedLdh => {}
             IntroductionClass::PublicSuffix if flags.private_suffix => {}
             IntroductionClass::UnknownTld if Tld::of_both(&exchange.name, &exchange.addresses) != Tld::Absent => {}
-            IntroductionClass::Localhost if is_localhost(name) => self.add(Some(at), Found::of(Code::MxLoopbackAddress).detail(name)),
+            IntroductionClass::Localhost if is_localhost(name) => {
+                self.add(Some(at), Found::of(Code::MxLoopbackAddress).detail(name));
+            }
             class => self.add(Some(at), Found::of(Code::MxBadName).detail(format!("{name}: {class}"))),
         }
         if let Some(target) = alias(&exchange.addresses) {
