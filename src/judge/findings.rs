@@ -69,6 +69,10 @@ impl Findings {
     /// Takes a finding with its effects. A code that comes again joins the first: its details are added.
     pub(super) fn add(&mut self, found: Found) {
         self.affect(&found);
+        // Our own side's failure leaves a rule unknown, and says nothing of the server.
+        if matches!(found.cause, Some(Cause::SelfFault | Cause::ResolverDown)) {
+            return;
+        }
         let severity = entry(found.code).form(found.form).severity(self.basis);
         match self.list.iter_mut().find(|known| known.code == found.code) {
             None => self.list.push(Finding { code: found.code, severity, detail: cut(found.detail) }),

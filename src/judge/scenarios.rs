@@ -1179,3 +1179,20 @@ fn a_name_denied_in_one_family_is_no_server_in_the_other() {
     unserved(&mut scene, exchange("mail.gone.test", nxdomain(), Observed::failed(FAILED)));
     assert_eq!(rows(&scene), [is("NNNNNNF", &[MxTargetNxdomain])], "RFC 8020: it does not exist at all");
 }
+
+#[test]
+fn our_own_fault_is_nobodys_finding() {
+    for cause in [Cause::SelfFault, Cause::ResolverDown] {
+        let mut scene = Scene::good(48);
+        scene.evidence.mx = Some(Observed::failed(cause));
+        scene.evidence.routes.clear();
+        assert_eq!(rows(&scene), [is("UUUUUUU", &[])], "{cause}");
+        assert!(scene.row().unknown_why.contains(&(Rule::Mx, cause)));
+
+        let mut scene = Scene::good(22);
+        let own = scene.own();
+        scene.says(&own, Observed::failed(cause), Observed::failed(cause));
+        scene.host().ptr = Observed::failed(cause);
+        assert_eq!(rows(&scene), [is("PPUUUPP", &[])], "{cause}");
+    }
+}
