@@ -1196,3 +1196,13 @@ fn our_own_fault_is_nobodys_finding() {
         assert_eq!(rows(&scene), [is("PPUUUPP", &[])], "{cause}");
     }
 }
+
+#[test]
+fn one_family_alone_does_not_make_all_addresses_private() {
+    let mut scene = Scene::good(42);
+    special(&mut scene, "192.168.7.42", Special::Private);
+    scene.exchange().addresses.v6 = Observed::failed(Cause::Timeout);
+    assert_eq!(rows(&scene), [is("NNNNNNU", &[MxTargetDnsFailure])]);
+    scene.exchange().addresses.v4 = v4("127.0.0.1");
+    assert_eq!(rows(&scene), [is("NNNNNNF", &[MxLoopbackAddress])], "one loopback address is enough");
+}

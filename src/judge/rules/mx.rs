@@ -226,6 +226,10 @@ impl<'a> Domain<'a> {
             self.add(Some(at), found(Code::MxLoopbackAddress));
         } else if special == 0 {
             return;
+        } else if let Some((cause, true)) = unknown(&exchange.addresses).filter(|_| special == kinds.len()) {
+            // The other family may hold a public address.
+            let detail = format!("{}: {cause}", exchange.name);
+            self.add(Some(at), Found::of(Code::MxTargetDnsFailure).because(cause).detail(detail));
         } else if kinds.iter().all(|kind| kind.is_some_and(Special::is_private)) {
             self.add(Some(at), found(Code::MxPrivateAddress));
         } else if special == kinds.len() {
@@ -291,7 +295,7 @@ fn family<T>(answer: &Answer<T>) -> Option<bool> {
     answer.unknown().is_none().then(|| DnsOutcome::of(answer) == DnsOutcome::Ok)
 }
 
-/// Why an address question of an exchange without any address has no answer, and whether it was asked.
+/// Why an address question of an exchange has no answer, and whether it was asked.
 fn unknown(addresses: &Addresses) -> Option<(Cause, bool)> {
     fn of<T>(answer: &Answer<T>) -> Option<(Cause, bool)> {
         answer.unknown().map(|cause| (cause, matches!(answer, Observed::Failed(_))))
