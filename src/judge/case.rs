@@ -7,13 +7,14 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use super::generic::{self, Generic};
 use super::policy::Policy;
 use super::rules::lists::Tally;
+use crate::model::dns::{Addresses, Answer};
 use crate::model::evidence::{Exchange, Host};
 use crate::model::introduction::Introduction;
 use crate::model::name::Name;
-use crate::model::observed::Observed;
+use crate::model::observed::{Denial, Observed};
 use crate::model::organisation::organisation;
 use crate::model::smtp::Reply;
-use crate::model::words::{IntroductionClass, PtrClass};
+use crate::model::words::{Cause, IntroductionClass, PtrClass};
 
 /// One server, as the rules look at it.
 #[derive(Debug)]
@@ -68,6 +69,42 @@ pub(super) fn same_organisation(one: &Name, other: &Name) -> bool {
 /// A complete 2xx reply.
 pub(super) fn is_positive(reply: &Reply) -> bool {
     reply.complete && (200..300).contains(&reply.code)
+}
+
+/// Whether a top-level domain that our table does not have is delegated, by what DNS said of a name under it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tld {
+    /// It is: the table is older than the domain.
+    Delegated,
+    /// It is not.
+    Absent,
+    /// Nobody has said.
+    Unknown(Cause),
+}
+
+impl Tld {
+    /// By one answer.
+    pub(super) fn of<T>(name: &Name, answer: &Answer<T>) -> Self {
+        match answer {
+            Observed::Seen(_) => Self::Delegated,
+            Observed::Absent(absence) => {
+                let below = absence.zone.as_ref().is_some_and(|zone| !zone.is_root() && name.is_within(zone));
+                let there = absence.how != Denial::Nxdomain || !absence.aliases.is_empty();
+                if there || below { Self::Delegated } else { Self::Absent }
+            }
+            Observed::Failed(failure) => Self::Unknown(failure.cause),
+            Observed::NotAsked(cause) => Self::Unknown(*cause),
+        }
+    }
+
+    /// By both address questions.
+    pub(super) fn of_both(name: &Name, addresses: &Addresses) -> Self {
+        match (Self::of(name, &addresses.v4), Self::of(name, &addresses.v6)) {
+            (Self::Delegated, _) | (_, Self::Delegated) => Self::Delegated,
+            (Self::Absent, _) | (_, Self::Absent) => Self::Absent,
+            (unknown @ Self::Unknown(_), Self::Unknown(_)) => unknown,
+        }
+    }
 }
 
 /// The address inside an address literal (RFC 5321 §4.1.3).

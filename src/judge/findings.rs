@@ -69,6 +69,10 @@ impl Findings {
     /// Takes a finding with its effects. A code that comes again joins the first: its details are added.
     pub(super) fn add(&mut self, found: Found) {
         self.affect(&found);
+        // Our own side's failure leaves a rule unknown, and says nothing of the server.
+        if matches!(found.cause, Some(Cause::SelfFault | Cause::ResolverDown)) {
+            return;
+        }
         let severity = entry(found.code).form(found.form).severity(self.basis);
         match self.list.iter_mut().find(|known| known.code == found.code) {
             None => self.list.push(Finding { code: found.code, severity, detail: cut(found.detail) }),
@@ -99,6 +103,10 @@ impl Findings {
 
     /// A fact the rule needs is missing; the first cause is kept.
     pub(super) fn missing(&mut self, rule: Rule, cause: Cause) {
+        if rule == Rule::Reverse && self.profile == Profile::Rfc5321 {
+            // That profile asks nothing of the reverse zone, so nothing is missing.
+            return self.na(rule);
+        }
         self.slot(rule).unknown.get_or_insert(cause);
     }
 

@@ -26,7 +26,7 @@ use rules::{ehlo, forward, greeting, lists, mx, name, reverse, smtp};
 use crate::model::assessment::{Assessment, Judged};
 use crate::model::evidence::{DnsOutcome, Evidence, Exchange, Host, Route, is_address_text};
 use crate::model::finding::Code;
-use crate::model::observed::Observed;
+use crate::model::observed::{Denial, Observed};
 use crate::model::words::{Basis, Cause, ConnectStatus, MxStatus, Profile, Rule, Verdict};
 
 /// The rules about one server.
@@ -150,11 +150,15 @@ fn without_address(exchange: &Exchange) -> Standing<'static> {
     let addresses = &exchange.addresses;
     let outcome = DnsOutcome::of_both(addresses);
     let cause = addresses.v4.unknown().or_else(|| addresses.v6.unknown());
+    // RFC 8020: a name that does not exist for one type exists for none.
+    let gone = DnsOutcome::Denied(Denial::Nxdomain);
+    let nowhere = DnsOutcome::of(&addresses.v4) == gone || DnsOutcome::of(&addresses.v6) == gone;
     match (outcome, cause) {
         _ if exchange.name.is_root() || is_address_text(&exchange.name) => Standing::NoServer,
         (DnsOutcome::Denied(_), _) => Standing::NoServer,
         (DnsOutcome::Na, Some(Cause::Excluded)) => Standing::Excluded,
         (DnsOutcome::Ok, _) => Standing::Unreached(Cause::NotAsked),
+        _ if nowhere => Standing::NoServer,
         (_, cause) => Standing::Unreached(cause.unwrap_or(Cause::NotAsked)),
     }
 }

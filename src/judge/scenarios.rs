@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::scene::*;
 use super::table::{Gathered, TABLE};
 use crate::model::address::Special;
-use crate::model::dnsbl::{Health, ListClass};
+use crate::model::dnsbl::{Health, ListClass, Quorum};
 use crate::model::evidence::{Exchange, Forward, Introduced, Route};
 use crate::model::finding::Code::{self, *};
 use crate::model::introduction::Introduction;
@@ -1041,4 +1041,168 @@ fn a_row_points_at_its_route_and_host() {
     unserved_implicit(&mut scene);
     assert_eq!((scene.row().route, scene.row().host), (None, None), "no mail server at all");
     assert_eq!(scene.row().verdict(Rule::Mx), Verdict::Na);
+}
+
+#[test]
+fn lists_without_any_weight_are_no_quorum() {
+    let mut scene = Scene::good(1);
+    scene.policy.lists = vec![scene.policy.lists[3].clone(), scene.policy.lists[4].clone()].into();
+    scene.policy.health.truncate(2);
+    scene.policy.quorum = Quorum { weight: 0.0, core: false };
+    scene.host().listings.truncate(2);
+    let row = scene.row();
+    assert_eq!(letters(&row), "PPPPPUP", "a policy list and an allow list say nothing of spam");
+    assert_eq!(codes(&row), [DnsblQuorumMissed]);
+}
+
+#[test]
+fn a_top_level_domain_younger_than_our_table_is_believed_when_dns_knows_it() {
+    let says = |v4, v6| {
+        let mut scene = Scene::good(15);
+        scene.says("mail.s15.nosuchtld99", v4, nodata());
+        scene.host().introduced.addresses.v6 = v6;
+        let row = scene.row();
+        (letters(&row), codes(&row).contains(&HeloUnknownTld), row.unknown_why)
+    };
+    assert_eq!(says(v4("198.51.100.15"), nodata()), ("PPPPPPP".into(), false, vec![]), "it resolves");
+    assert_eq!(says(nodata(), nodata()).0, "PPFNPPP", "the name is there");
+    assert_eq!(says(denied_by("s15.nosuchtld99"), denied_by("s15.nosuchtld99")).0, "PPFNPPP", "a zone below it is");
+    assert_eq!(says(denied_by(""), denied_by("")).0, "PFFNPPP", "the root denies it");
+    let why = [Rule::Fqdn, Rule::Exists, Rule::Matches].map(|rule| (rule, FAILED));
+    let failed = says(Observed::failed(FAILED), Observed::failed(FAILED));
+    assert_eq!(failed, ("PUUUPPP".into(), false, why.to_vec()), "the root was not heard");
+    assert_eq!(says(Observed::NotAsked(Cause::NotAsked), Observed::NotAsked(Cause::NotAsked)).0, "PUUUPPP");
+
+    let exchange_of = |v4, v6| {
+        let mut scene = Scene::good(15);
+        scene.mx(&[(10, "mail.s15.nosuchtld99")]);
+        *scene.exchange() = exchange("mail.s15.nosuchtld99", v4, v6);
+        codes(&scene.row()).contains(&MxBadName)
+    };
+    assert!(!exchange_of(v4("198.51.100.15"), nodata()));
+    assert!(!exchange_of(Observed::failed(FAILED), Observed::failed(FAILED)));
+    assert!(exchange_of(denied_by(""), denied_by("")));
+
+    let mut scene = Scene::good(15);
+    scene.reverse("mail.s15.nosuchtld99");
+    assert_eq!(letters(&scene.row()), "PPPPPPP", "a PTR that is confirmed");
+    scene.host().forward[0].addresses = denied_by("");
+    assert_eq!(letters(&scene.row()), "PPPPFPP");
+    assert!(codes(&scene.row()).contains(&PtrInvalidName));
+}
+
+#[test]
+fn exchanges_are_not_called_dead_while_some_address_is_not_known() {
+    let timeout = || Observed::failed(Cause::Timeout);
+    let both = |v4, v6| crate::model::dns::Addresses { v4, v6 };
+    let mut scene = backed(47);
+    scene.ends(dead(ConnectStatus::Timeout));
+    scene.route(1).hosts.clear();
+    Arc::make_mut(scene.route(1).exchange.as_mut().unwrap()).addresses = both(timeout(), Observed::failed(FAILED));
+    let expected = [is("UUUUPPU", &[ConnectTimeout]), is("UUUUUUU", &[MxTargetDnsFailure])];
+    assert_eq!(rows(&scene), expected, "the backup may be alive");
+
+    let mut scene = Scene::good(47);
+    scene.ends(dead(ConnectStatus::Timeout));
+    scene.exchange().addresses.v6 = Observed::failed(Cause::Timeout);
+    assert_eq!(rows(&scene), [is("UUUUPPU", &[ConnectTimeout])], "over IPv6 it may be alive");
+    assert!(scene.row().unknown_why.contains(&(Rule::Mx, Cause::Timeout)));
+
+    let mut scene = backed(46);
+    scene.ends(dead(ConnectStatus::Refused));
+    scene.exchange().addresses.v6 = Observed::failed(Cause::Timeout);
+    assert_eq!(rows(&scene), [is("UUUUPPP", &[ConnectRefused]), is("PPPPPPP", &[])]);
+
+    let mut scene = Scene::good(47);
+    scene.ends(dead(ConnectStatus::Timeout));
+    scene.evidence.capped = true;
+    assert_eq!(rows(&scene), [is("UUUUPPU", &[ConnectTimeout, MxTooMany])], "not all addresses were looked at");
+}
+
+#[test]
+fn the_strict_profile_has_no_verdict_on_the_reverse_zone_whatever_is_missing() {
+    let mut scene = Scene::good(9);
+    scene.policy.profile = Profile::Rfc5321;
+    scene.host().ptr = Observed::NotAsked(Cause::NotAsked);
+    scene.host().forward.clear();
+    assert_eq!(rows(&scene), [is("PPPPNPP", &[])]);
+    scene.evidence.routes[0].hosts.clear();
+    scene.exchange().addresses.v4 = Observed::failed(FAILED);
+    assert_eq!(rows(&scene), [is("UUUUNUU", &[MxTargetDnsFailure])]);
+}
+
+#[test]
+fn an_allow_list_that_trusts_nobody_is_no_mitigation() {
+    let mut scene = Scene::good(50);
+    let mut lists = scene.policy.lists.to_vec();
+    lists[4].codes[0].from = Ipv4Addr::new(127, 0, 2, 0);
+    lists[4].codes[0].to = Ipv4Addr::new(127, 0, 255, 3);
+    scene.policy.lists = lists.into();
+    scene.listed(4, "127.0.5.0");
+    assert_eq!(rows(&scene), [is("PPPPPPP", &[])], "DNSWL knows it, and trusts it with nothing");
+    scene.listed(4, "127.0.5.1");
+    assert_eq!(rows(&scene), [is("PPPPPPP", &[DnsblAllowListed])]);
+}
+
+#[test]
+fn only_a_domain_that_somebody_can_register_is_dangling() {
+    let gone = |text: &str, zone: &str| {
+        let mut scene = Scene::good(45);
+        let mut gone = exchange(text, denied_by(zone), denied_by(zone));
+        gone.organisation = denied_by(zone);
+        unserved(&mut scene, gone);
+        codes(&scene.row())
+    };
+    assert_eq!(gone("mail.gone.test", "test"), [MxTargetNxdomain, MxDangling]);
+    for text in ["exch01.corp.local", "mail.corp.lan", "mail.corp.nosuchtld99"] {
+        assert_eq!(gone(text, ""), [MxBadName, MxTargetNxdomain], "{text}");
+    }
+}
+
+#[test]
+fn a_host_that_is_called_localhost_in_a_public_domain_is_no_loopback_address() {
+    let at = |text: &str| {
+        let mut scene = Scene::good(43);
+        scene.mx(&[(10, text)]);
+        scene.exchange().name = name(text);
+        (letters(&scene.row()), codes(&scene.row()))
+    };
+    assert_eq!(at("localhost.s43.lab.test"), is("PPPPPPF", &[MxBadName]));
+    for text in ["localhost", "mx.localhost", "localhost.localdomain"] {
+        assert_eq!(at(text), is("PPPPPPF", &[MxLoopbackAddress]), "{text}");
+    }
+}
+
+#[test]
+fn a_name_denied_in_one_family_is_no_server_in_the_other() {
+    let mut scene = Scene::good(45);
+    unserved(&mut scene, exchange("mail.gone.test", nxdomain(), Observed::failed(FAILED)));
+    assert_eq!(rows(&scene), [is("NNNNNNF", &[MxTargetNxdomain])], "RFC 8020: it does not exist at all");
+}
+
+#[test]
+fn our_own_fault_is_nobodys_finding() {
+    for cause in [Cause::SelfFault, Cause::ResolverDown] {
+        let mut scene = Scene::good(48);
+        scene.evidence.mx = Some(Observed::failed(cause));
+        scene.evidence.routes.clear();
+        assert_eq!(rows(&scene), [is("UUUUUUU", &[])], "{cause}");
+        assert!(scene.row().unknown_why.contains(&(Rule::Mx, cause)));
+
+        let mut scene = Scene::good(22);
+        let own = scene.own();
+        scene.says(&own, Observed::failed(cause), Observed::failed(cause));
+        scene.host().ptr = Observed::failed(cause);
+        assert_eq!(rows(&scene), [is("PPUUUPP", &[])], "{cause}");
+    }
+}
+
+#[test]
+fn one_family_alone_does_not_make_all_addresses_private() {
+    let mut scene = Scene::good(42);
+    special(&mut scene, "192.168.7.42", Special::Private);
+    scene.exchange().addresses.v6 = Observed::failed(Cause::Timeout);
+    assert_eq!(rows(&scene), [is("NNNNNNU", &[MxTargetDnsFailure])]);
+    scene.exchange().addresses.v4 = v4("127.0.0.1");
+    assert_eq!(rows(&scene), [is("NNNNNNF", &[MxLoopbackAddress])], "one loopback address is enough");
 }

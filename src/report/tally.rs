@@ -39,10 +39,23 @@ pub struct Tally {
 #[derive(Debug, Clone, Copy)]
 struct Found {
     rows: u64,
-    /// The worst severity it had.
-    severity: Severity,
+    /// How often it had each severity: the same code can weigh differently from row to row.
+    severities: [u64; Severity::ALL.len()],
     /// The number of the last row it was found in: a row counts once, however often it has the code.
     last_row: u64,
+}
+
+impl Found {
+    /// The severities it had, the worst first, and how often.
+    fn seen(&self) -> impl Iterator<Item = (Severity, u64)> + '_ {
+        Severity::ALL.iter().copied().zip(self.severities).filter(|(_, count)| *count > 0)
+    }
+
+    /// The severity it had most often; of two as frequent, the worse.
+    fn usual(&self) -> Severity {
+        let worse_first = self.seen().min_by_key(|(_, count)| std::cmp::Reverse(*count));
+        worse_first.map_or(Severity::Info, |(severity, _)| severity)
+    }
 }
 
 impl Default for Tally {
@@ -53,7 +66,7 @@ impl Default for Tally {
             last_target: None,
             verdicts: [[0; Verdict::ALL.len()]; Rule::ALL.len()],
             overall: [0; Overall::ALL.len()],
-            findings: vec![Found { rows: 0, severity: Severity::Info, last_row: 0 }; Code::ALL.len()],
+            findings: vec![Found { rows: 0, severities: [0; Severity::ALL.len()], last_row: 0 }; Code::ALL.len()],
             causes: [0; Cause::ALL.len()],
             dialled: 0,
             not_open: 0,
@@ -81,7 +94,7 @@ impl Tally {
         }
         for finding in &row.assessment.findings {
             let found = self.findings.get_mut(finding.code as usize).expect("one counter per code");
-            found.severity = found.severity.min(finding.severity);
+            bump(&mut found.severities, finding.severity as usize);
             if found.last_row != self.rows {
                 found.last_row = self.rows;
                 found.rows += 1;
@@ -135,7 +148,7 @@ impl Tally {
 
     /// Whether a finding of at least this severity was found (`--fail-on`).
     pub fn reached(&self, severity: Severity) -> bool {
-        self.findings.iter().any(|found| found.rows > 0 && found.severity <= severity)
+        self.findings.iter().any(|found| found.seen().any(|(had, _)| had <= severity))
     }
 
     /// What a person wants to see at the end of a run.
@@ -181,7 +194,8 @@ impl Tally {
         found.sort_by_key(|(_, found)| std::cmp::Reverse(found.rows));
         line(text, format_args!("\n{:9} {:>16}  most frequent findings", "severity", "rows"));
         for (code, found) in found.iter().take(SHOWN_FINDINGS) {
-            let severity = paint.severity(found.severity, &format!("{:9}", found.severity));
+            let usual = found.usual();
+            let severity = paint.severity(usual, &format!("{usual:9}"));
             line(text, format_args!("{severity} {:>9} {:>6}  {code}", found.rows, share(found.rows, self.rows)));
         }
         if let Some(more @ 1..) = found.len().checked_sub(SHOWN_FINDINGS) {
@@ -417,6 +431,25 @@ mod tests {
         assert_eq!((tally.targets(), tally.rows(), tally.found(Code::PtrGeneric)), (1, 2, 2));
         assert!(tally.reached(Severity::Warning));
         assert!(!tally.reached(Severity::Error));
+    }
+
+    #[test]
+    fn the_summary_shows_the_severity_that_most_rows_have() {
+        use Severity::{Info, Warning};
+
+        let shown = |severities: &[Severity]| {
+            let one = |(n, severity): (usize, &Severity)| {
+                judged(n as u64, ConnectStatus::Open, Verdict::Fail, &[(Code::PtrHeloDiffers, *severity)])
+            };
+            let tally = tally(&severities.iter().enumerate().map(one).collect::<Vec<_>>());
+            assert!(tally.reached(Warning), "--fail-on still sees the worst");
+            let summary = tally.summary(false);
+            let line = summary.lines().find(|line| line.ends_with("ptr-helo-differs")).unwrap();
+            line.split_whitespace().next().unwrap().to_owned()
+        };
+        assert_eq!(shown(&[Info, Warning, Info]), "info");
+        assert_eq!(shown(&[Warning, Info, Warning]), "warning");
+        assert_eq!(shown(&[Info, Warning]), "warning", "of two as frequent, the worse");
     }
 
     #[test]

@@ -109,7 +109,7 @@ fn matches(case: &Case<'_>, name: &Name, out: &mut Findings) {
     let (v4, v6) = (View::of(&addresses.v4), View::of(&addresses.v6));
     let (own, other) = if peer.is_ipv4() { (v4, v6) } else { (v6, v4) };
     if let Some((cause, true)) = other.unknown {
-        out.add(Found::of(Code::HeloDnsFailure).form(2).detail(format!("{name}: {cause}")));
+        out.add(Found::of(Code::HeloDnsFailure).form(2).because(cause).detail(format!("{name}: {cause}")));
     }
     if let Some((cause, asked)) = own.unknown {
         if asked {

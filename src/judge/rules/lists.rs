@@ -152,7 +152,8 @@ impl Tally {
                 ListClass::Policy => Some(Code::DnsblPolicyListed),
                 ListClass::Network => Some(Code::DnsblNetworkListed),
                 ListClass::Attack => Some(Code::DnsblAttackListed),
-                ListClass::Allow => Some(Code::DnsblAllowListed),
+                // A last octet of 0 is an entry without trust.
+                ListClass::Allow if code.octets()[3] > 0 => Some(Code::DnsblAllowListed),
                 _ => None,
             };
             self.policy |= rule.class == ListClass::Policy;
@@ -196,7 +197,9 @@ pub(in super::super) fn judge(case: &Case<'_>, out: &mut Findings) {
         out.add(Found::of(code).detail(detail));
     }
     let quorum = case.policy.quorum;
-    let reached = tally.answered >= f64::from(quorum.weight) - EPSILON && (tally.core || !quorum.core);
+    let enough = tally.answered >= f64::from(quorum.weight) - EPSILON;
+    // Lists that weigh nothing say nothing of spam, and a quorum of nothing is reached by nobody's answer.
+    let reached = enough && tally.answered > 0.0 && (tally.core || !quorum.core);
     if !listed && !reached {
         let detail = format!("weight {:.1} of {:.1}", tally.answered, quorum.weight);
         out.add(Found::of(Code::DnsblQuorumMissed).because(Cause::QuorumMissed).detail(detail));

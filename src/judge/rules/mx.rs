@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use super::super::case::Tld;
 use super::super::findings::{Findings, Found};
 use super::super::policy::Policy;
 use crate::model::address::Special;
@@ -179,7 +180,10 @@ impl<'a> Domain<'a> {
             // Neither makes a name unfit to be looked up and connected to.
             IntroductionClass::Fqdn | IntroductionClass::ReservedLdh => {}
             IntroductionClass::PublicSuffix if flags.private_suffix => {}
-            IntroductionClass::Localhost => self.add(Some(at), Found::of(Code::MxLoopbackAddress).detail(name)),
+            IntroductionClass::UnknownTld if Tld::of_both(&exchange.name, &exchange.addresses) != Tld::Absent => {}
+            IntroductionClass::Localhost if is_localhost(name) => {
+                self.add(Some(at), Found::of(Code::MxLoopbackAddress).detail(name));
+            }
             class => self.add(Some(at), Found::of(Code::MxBadName).detail(format!("{name}: {class}"))),
         }
         if let Some(target) = alias(&exchange.addresses) {
@@ -193,7 +197,10 @@ impl<'a> Domain<'a> {
             self.addresses(at, exchange);
         } else if is(Denial::Nxdomain) {
             self.add(Some(at), Found::of(Code::MxTargetNxdomain).detail(name));
-            if exchange.organisation.absent().is_some_and(|absence| absence.how == Denial::Nxdomain) {
+            let gone = exchange.organisation.absent().filter(|absence| absence.how == Denial::Nxdomain);
+            // Where the top-level domain is not there, or never will be, nobody can register anything.
+            let open = !matches!(class, IntroductionClass::SpecialUse | IntroductionClass::PrivateTld);
+            if open && gone.is_some_and(|absence| absence.zone.as_ref().is_none_or(|zone| !zone.is_root())) {
                 self.add(Some(at), Found::of(Code::MxDangling).detail(name));
             }
         } else if let Some((cause, asked)) = unknown(&exchange.addresses) {
@@ -219,6 +226,10 @@ impl<'a> Domain<'a> {
             self.add(Some(at), found(Code::MxLoopbackAddress));
         } else if special == 0 {
             return;
+        } else if let Some((cause, true)) = unknown(&exchange.addresses).filter(|_| special == kinds.len()) {
+            // The other family may hold a public address.
+            let detail = format!("{}: {cause}", exchange.name);
+            self.add(Some(at), Found::of(Code::MxTargetDnsFailure).because(cause).detail(detail));
         } else if kinds.iter().all(|kind| kind.is_some_and(Special::is_private)) {
             self.add(Some(at), found(Code::MxPrivateAddress));
         } else if special == kinds.len() {
@@ -235,9 +246,16 @@ impl<'a> Domain<'a> {
         let all = Reach::of(routes.iter());
         if all.is_dead() {
             let cause = all.cause.unwrap_or(Cause::ConnectTimeout);
+            if self.evidence.capped {
+                return self.missing(Cause::NotAsked);
+            }
             return self.add(None, Found::of(Code::MxAllUnreachable).because(cause).detail(cause.as_str()));
         }
         if !all.open {
+            // All that is known of them is dead, and what is not known may be alive.
+            if let (Some(_), Some(cause)) = (all.cause, all.unresolved) {
+                self.missing(cause);
+            }
             return;
         }
         let first = routes.iter().filter_map(|route| route.preference).min();
@@ -277,13 +295,25 @@ fn family<T>(answer: &Answer<T>) -> Option<bool> {
     answer.unknown().is_none().then(|| DnsOutcome::of(answer) == DnsOutcome::Ok)
 }
 
-/// Why an address question of an exchange without any address has no answer, and whether it was asked.
+/// Why an address question of an exchange has no answer, and whether it was asked.
 fn unknown(addresses: &Addresses) -> Option<(Cause, bool)> {
     fn of<T>(answer: &Answer<T>) -> Option<(Cause, bool)> {
         answer.unknown().map(|cause| (cause, matches!(answer, Observed::Failed(_))))
     }
     let both = [of(&addresses.v4), of(&addresses.v6)];
     both.into_iter().flatten().max_by_key(|(_, asked)| *asked)
+}
+
+/// Whether a name means the loopback address wherever it is asked for (RFC 6761 §6.3), or by a hosts file's custom.
+fn is_localhost(name: &str) -> bool {
+    matches!(name, "localhost" | "localhost.localdomain") || name.ends_with(".localhost")
+}
+
+/// Why not all addresses of an exchange are known; None for what never has any.
+fn unresolved(exchange: &Exchange) -> Option<Cause> {
+    let addresses = &exchange.addresses;
+    let named = !exchange.name.is_root() && !is_address_text(&exchange.name);
+    addresses.v4.unknown().or_else(|| addresses.v6.unknown()).filter(|_| named)
 }
 
 /// The last alias on the way to an exchange's addresses, or to their denial.
@@ -304,6 +334,8 @@ struct Reach {
     open: bool,
     /// Some server was not tried, or not to its end.
     unsure: bool,
+    /// Why some exchange's addresses are not all known.
+    unresolved: Option<Cause>,
     /// What became of the first dead one.
     cause: Option<Cause>,
 }
@@ -311,8 +343,9 @@ struct Reach {
 impl Reach {
     fn of<'r>(routes: impl Iterator<Item = &'r Route>) -> Self {
         let mut reach = Self::default();
-        for host in routes.flat_map(|route| &route.hosts).filter(|host| host.special.is_none()) {
-            reach.host(host);
+        for route in routes {
+            reach.unresolved = reach.unresolved.or_else(|| unresolved(route.exchange.as_deref()?));
+            route.hosts.iter().filter(|host| host.special.is_none()).for_each(|host| reach.host(host));
         }
         reach
     }
@@ -333,6 +366,6 @@ impl Reach {
     }
 
     const fn is_dead(&self) -> bool {
-        self.cause.is_some() && !self.open && !self.unsure
+        self.cause.is_some() && !self.open && !self.unsure && self.unresolved.is_none()
     }
 }

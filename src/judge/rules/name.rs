@@ -1,13 +1,14 @@
 //! R2: the introduction is a proper fully qualified domain name.
 //! Comes in: the introduction and its class. Goes out: one helo-* finding for its class, and what stands beside it.
-//! No DNS: whether the name exists is `forward`'s question.
+//! No DNS but for one thing: whether a top-level domain that our table lacks is there. Whether the name exists is
+//! `forward`'s question.
 
-use super::super::case::{Case, literal};
+use super::super::case::{Case, Tld, literal};
 use super::super::findings::{Findings, Found};
 use crate::model::finding::Code;
 use crate::model::introduction::{Flags, Introduction};
 use crate::model::organisation::organisation;
-use crate::model::words::{Basis, IntroductionClass as C};
+use crate::model::words::{Basis, IntroductionClass as C, Rule};
 
 /// Domains of big providers: a client that uses one as its name while its PTR says otherwise is forging it.
 const BRANDS: &[&str] = &[
@@ -35,6 +36,12 @@ pub(in super::super) fn judge(case: &Case<'_>, out: &mut Findings) {
     let Some(introduction) = &case.host.introduction else { return };
     let (_, flags) = case.policy.naming.classify(introduction.text.as_bytes());
     let said = |code| Found::of(code).detail(&*introduction.text);
+    let tld = introduction.name().map(|name| Tld::of_both(&name, &case.host.introduced.addresses));
+    match tld.filter(|_| introduction.class == C::UnknownTld) {
+        Some(Tld::Delegated) => return,
+        Some(Tld::Unknown(cause)) => return out.missing(Rule::Fqdn, cause),
+        Some(Tld::Absent) | None => {}
+    }
     if let Some(found) = class(case, introduction, flags) {
         out.add(found.detail(&*introduction.text));
     }

@@ -5,9 +5,9 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::super::case::{Case, same_organisation};
+use super::super::case::{Case, Tld, same_organisation};
 use super::super::findings::{Findings, Found};
-use crate::model::evidence::DnsOutcome;
+use crate::model::evidence::{DnsOutcome, Forward};
 use crate::model::finding::Code;
 use crate::model::introduction::Introduction;
 use crate::model::name::Name;
@@ -71,7 +71,12 @@ fn names(case: &Case<'_>, names: &[Name], out: &mut Findings) {
     }
     let usable = |name: &&Name| {
         let (class, _) = case.policy.naming.classify(name.as_str().as_bytes());
-        matches!(class, IntroductionClass::Fqdn | IntroductionClass::Underscore)
+        let known = |forward: &Forward| forward.name == **name && Tld::of(name, &forward.addresses) != Tld::Absent;
+        match class {
+            IntroductionClass::Fqdn | IntroductionClass::Underscore => true,
+            IntroductionClass::UnknownTld => case.host.forward.iter().any(known),
+            _ => false,
+        }
     };
     let some_usable = names.iter().any(|name| usable(&name));
     for name in names.iter().filter(|name| !usable(name)) {
