@@ -1206,3 +1206,59 @@ fn one_family_alone_does_not_make_all_addresses_private() {
     scene.exchange().addresses.v4 = v4("127.0.0.1");
     assert_eq!(rows(&scene), [is("NNNNNNF", &[MxLoopbackAddress])], "one loopback address is enough");
 }
+
+#[test]
+fn servers_as_they_are_met_get_the_verdict_an_expert_would_sign() {
+    // An Exchange that greets with its inside name and answers EHLO with the outside one.
+    let mut scene = Scene::good(90);
+    let own = scene.own();
+    scene.mumbles("EXCH01.corp.local");
+    scene.host().ehlo = Some(introduction(&own, IntroducedBy::Ehlo));
+    scene.host().session.ehlo_name = Some((&*own).into());
+    assert_eq!(rows(&scene), [is("PFFNPPP", &[HeloSpecialUse, GreetingEhloNameDiffers])]);
+
+    // Twelve PTR names of two organisations, the tenth leads back; and the same, but only the eleventh does.
+    let twelve = |confirming: usize| {
+        let mut scene = Scene::good(91);
+        let names: Vec<Name> =
+            (0..12).map(|n| name(&format!("h{n}.{}.test", if n % 2 == 0 { "a" } else { "b" }))).collect();
+        let address = scene.host().address;
+        let forward = |(n, name): (usize, &Name)| Forward {
+            name: name.clone(),
+            addresses: if n == confirming { seen(vec![address]) } else { seen(vec![ip("203.0.113.1")]) },
+        };
+        scene.host().forward = names.iter().enumerate().take(10).map(forward).collect();
+        scene.host().ptr = seen(names);
+        rows(&scene)
+    };
+    assert_eq!(twelve(9), [is("PPPPPPP", &[PtrMultiple, PtrMultiOrg, PtrHeloDiffers])]);
+    assert_eq!(twelve(10), [is("PPPPFPP", &[FcrdnsMismatch, PtrMultiple, PtrMultiOrg])]);
+
+    // Eight addresses, three of them dead: the dead ones are unknown, the MX data is in order.
+    let mut scene = Scene::good(92);
+    let own = scene.own();
+    let addresses: Vec<Ipv4Addr> = (92..100).map(|n| Ipv4Addr::new(198, 51, 100, n)).collect();
+    scene.exchange().addresses.v4 = seen(addresses.clone());
+    scene.route(0).hosts = addresses.iter().map(|address| Arc::new(host((*address).into(), &own))).collect();
+    for at in [1, 4, 7] {
+        let host = Arc::make_mut(&mut scene.route(0).hosts[at]);
+        (host.session, host.introduction, host.ehlo) = (dead(ConnectStatus::Timeout), None, None);
+    }
+    let told: Vec<_> = rows(&scene).into_iter().map(|(letters, _)| letters).collect();
+    assert_eq!(told.iter().filter(|row| *row == "PPPPPPP").count(), 5);
+    assert_eq!(told.iter().filter(|row| *row == "UUUUPPP").count(), 3);
+
+    // IPv6 alone, and a domain whose MX is the loopback name.
+    let mut scene = Scene::good(93);
+    scene.evidence.routes = vec![route(10, &scene.own(), "2001:db8:25::93")];
+    assert_eq!(rows(&scene), [is("PPPPPPP", &[MxIpv6Only])]);
+    let mut scene = Scene::good(94);
+    unserved(&mut scene, exchange("localhost", nxdomain(), nxdomain()));
+    assert_eq!(rows(&scene), [is("NNNNNNF", &[MxTargetNxdomain, MxLoopbackAddress])]);
+
+    // A provider's pool: the shared name resolves elsewhere, and the PTR belongs to another domain of the same company.
+    let mut scene = Scene::good(95);
+    scene.says("mx.google.com", v4("203.0.113.95"), nodata());
+    scene.reverse("wr-in-f26.1e100.net");
+    assert_eq!(rows(&scene), [is("PPPFPPP", &[HeloForwardMismatch, PtrHeloDiffers])]);
+}
