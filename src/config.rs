@@ -50,6 +50,11 @@ const OTHER_DESCRIPTORS: u64 = 200;
 /// Patience with a resolver over all repetitions: one recursive resolver's own patience with the world.
 const DNS_PATIENCE: Duration = Duration::from_secs(15);
 
+/// The largest --concurrency: each target in flight costs memory, and no machine has sockets for more.
+const MOST_IN_FLIGHT: usize = 1_000_000;
+/// The largest --memory, a TiB.
+const MOST_MEMORY: u64 = 1024 * 1024;
+
 /// What cannot be meant.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -75,20 +80,44 @@ pub enum Error {
         /// What it was given.
         rate: f64,
     },
-    /// `--concurrency 0`.
-    #[error("--concurrency must be at least 1")]
-    Concurrency,
+    /// A number that the machine could not hold, or none.
+    #[error("{option} must be from 1 to {most}")]
+    Number {
+        /// The option.
+        option: &'static str,
+        /// Its largest value.
+        most: u64,
+    },
+    /// A file that is read would be replaced or removed.
+    #[error("{} is read by {reader} and would be overwritten by {writer}; choose another name", path.display())]
+    Overwrites {
+        /// The file.
+        path: PathBuf,
+        /// The option that reads it.
+        reader: &'static str,
+        /// The option that writes it.
+        writer: &'static str,
+    },
+    /// Two outputs under one name.
+    #[error("--rejects {} is also a file of the output; choose another name", .0.display())]
+    RejectsAreOutput(PathBuf),
+    /// `--rejects` names no place for a file.
+    #[error("cannot write the rejects to {}: it is a directory, or its directory is missing", .0.display())]
+    RejectsPlace(PathBuf),
+    /// Standard input, twice.
+    #[error("standard input (`--input -`) can be read only once")]
+    StdinTwice,
     /// The system's resolver configuration.
     #[error("cannot find the system's resolver; name one with --resolver")]
     Resolver(#[source] dns::Error),
     /// The blocklists.
-    #[error("cannot use the blocklists")]
+    #[error(transparent)]
     Lists(#[from] catalogue::Error),
     /// The exclusions.
-    #[error("cannot keep the exclusions")]
+    #[error(transparent)]
     Exclusions(#[from] plan::Error),
     /// `--shard`.
-    #[error("cannot take a share of the list")]
+    #[error("--shard takes K/N, such as 1/4")]
     Shard(#[from] plan::ShardError),
     /// The TLS client.
     #[error("cannot set up TLS")]
@@ -123,6 +152,10 @@ pub async fn scan(args: typed::Scan) -> Result<Meant, Error> {
 pub fn scan_in(args: typed::Scan, lab: Option<Lab>) -> Result<Meant, Error> {
     let world = lab.as_ref();
     let configuration = configuration(&args);
+    apart(&args)?;
+    if !(1..=MOST_MEMORY).contains(&args.memory) {
+        return Err(Error::Number { option: "--memory", most: MOST_MEMORY });
+    }
     let feeds = feeds(&args, world)?;
     let naming = Naming { lab: world.is_some() };
     let (lists, quorum) = lists(&args, world)?;
@@ -137,8 +170,8 @@ pub fn scan_in(args: typed::Scan, lab: Option<Lab>) -> Result<Meant, Error> {
     }
     let derived = IN_FLIGHT.min(sockets * 4).min(usize::try_from(args.memory).unwrap_or(IN_FLIGHT) * IN_FLIGHT_PER_MIB);
     let concurrency = args.concurrency.unwrap_or_else(|| derived.max(1));
-    if concurrency == 0 {
-        return Err(Error::Concurrency);
+    if !(1..=MOST_IN_FLIGHT).contains(&concurrency) {
+        return Err(Error::Number { option: "--concurrency", most: MOST_IN_FLIGHT as u64 });
     }
     let rate = |option, given: Option<f64>, default: f64| match given {
         Some(rate) if rate.is_finite() && rate >= 0.0 => Ok(rate),
@@ -184,7 +217,7 @@ pub fn scan_in(args: typed::Scan, lab: Option<Lab>) -> Result<Meant, Error> {
             per_network: rate("--per-network", args.per_network, NETWORK_RATE)?,
             per_provider: rate("--per-provider", args.per_provider, PROVIDER_RATE)?,
             dnsbl_rate: rate("--dnsbl-rate", args.dnsbl_rate, DNSBL_RATE)?,
-            memory: args.memory.max(1) * 1024 * 1024,
+            memory: args.memory * 1024 * 1024,
             scratch: scratch(&args),
         },
         profile,
@@ -321,10 +354,60 @@ fn scratch(args: &typed::Scan) -> PathBuf {
 
 fn rejects(args: &typed::Scan) -> Option<PathBuf> {
     args.rejects.clone().or_else(|| {
-        let output = args.output.as_ref().filter(|path| path.as_path() != Path::new("-"))?;
+        let output =
+            args.output.as_ref().filter(|path| path.as_path() != Path::new("-") && !output::is_direct(path))?;
         let mut name = output.clone().into_os_string();
         name.push(".rejects.csv");
         Some(PathBuf::from(name))
+    })
+}
+
+/// No file of the run is written over one that it reads, or over another of its own.
+fn apart(args: &typed::Scan) -> Result<(), Error> {
+    if args.input.iter().filter(|path| path.as_path() == Path::new("-")).count() > 1 {
+        return Err(Error::StdinTwice);
+    }
+    let part = |path: &Path| output::beside(path, ".part");
+    let output = args.output.as_deref().filter(|path| *path != Path::new("-") && !output::is_direct(path));
+    let outputs: Vec<PathBuf> = output
+        .into_iter()
+        .flat_map(|path| [path.to_owned(), part(path), output::Manifest::path(path)])
+        .map(|path| place(&path))
+        .collect();
+    let rejects = rejects(args).filter(|path| !output::is_direct(path));
+    let rejected: Vec<PathBuf> =
+        rejects.iter().flat_map(|path| [path.clone(), part(path)]).map(|path| place(&path)).collect();
+    let read = [("--input", &args.input), ("--exclude", &args.exclude), ("--dnsbl-file", &args.dnsbl_file)];
+    let read = read.iter().flat_map(|(option, paths)| paths.iter().map(move |path| (*option, path)));
+    for (reader, path) in read.chain(args.config.iter().map(|path| ("--config", path))) {
+        let found = place(path);
+        for (writer, written) in [("--output", &outputs), ("--rejects", &rejected)] {
+            if written.contains(&found) {
+                return Err(Error::Overwrites { path: path.clone(), reader, writer });
+            }
+        }
+    }
+    if let Some(path) = rejects {
+        if rejected.iter().any(|place| outputs.contains(place)) {
+            return Err(Error::RejectsAreOutput(path));
+        }
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        // Those of an output without a folder are the output's fault, which says so itself.
+        if args.rejects.is_some() && (path.is_dir() || !folder.is_dir()) {
+            return Err(Error::RejectsPlace(path));
+        }
+    }
+    Ok(())
+}
+
+/// One name for one file, whether it exists yet or not.
+fn place(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        match (folder.canonicalize(), path.file_name()) {
+            (Ok(folder), Some(name)) => folder.join(name),
+            _ => path.to_owned(),
+        }
     })
 }
 
