@@ -299,3 +299,10 @@ fn every_printing_command_takes_a_reader_that_goes_away_well() {
         assert_eq!((output.status.code(), stderr(&output)), (Some(0), String::new()), "{words}");
     }
 }
+
+#[test]
+fn an_error_is_one_line_whatever_the_path_holds() {
+    let output = mxcensus(&["scan", "--lab", "s01.lab.test", "-o", "/no\nsuch/out.csv"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(stderr(&output).lines().count(), 1, "{}", stderr(&output));
+}
