@@ -42,6 +42,9 @@ fn failed(error: &Error) -> ExitCode {
         line.push_str(&cause.to_string());
         source = cause.source();
     }
+    // A path may hold anything, also the end of a line.
+    let line: String =
+        line.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.into() }).collect();
     say_plainly(&line);
     ExitCode::from(error.exit_code())
 }
