@@ -391,7 +391,7 @@ fn apart(args: &typed::Scan) -> Result<(), Error> {
         if rejected.iter().any(|place| outputs.contains(place)) {
             return Err(Error::RejectsAreOutput(path));
         }
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
         // Those of an output without a folder are the output's fault, which says so itself.
         if args.rejects.is_some() && (path.is_dir() || !folder.is_dir()) {
             return Err(Error::RejectsPlace(path));
@@ -403,7 +403,7 @@ fn apart(args: &typed::Scan) -> Result<(), Error> {
 /// One name for one file, whether it exists yet or not.
 fn place(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
         match (folder.canonicalize(), path.file_name()) {
             (Ok(folder), Some(name)) => folder.join(name),
             _ => path.to_owned(),

@@ -2,7 +2,7 @@
 //! Comes in: a stage's error. Goes out: a chain of messages for a person, and a number for a script.
 //! A remote's misbehaviour never gets here: it is evidence.
 
-use crate::{cli, config, lab, output, scan};
+use crate::{cli, config, input, lab, output, scan};
 
 /// Any error of ours.
 #[derive(Debug, thiserror::Error)]
@@ -32,7 +32,8 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::File(_) | Self::Config(_) | Self::NoFinding(_) => 2,
-            Self::Lab(_) | Self::Print(_) => 4,
+            // Rejects that cannot be written are no fault of the input.
+            Self::Lab(_) | Self::Print(_) | Self::Scan(scan::Error::Input(input::Error::Write { .. })) => 4,
             Self::Scan(error) => error.exit_code(),
         }
     }

@@ -306,3 +306,13 @@ fn an_error_is_one_line_whatever_the_path_holds() {
     assert_eq!(output.status.code(), Some(2));
     assert_eq!(stderr(&output).lines().count(), 1, "{}", stderr(&output));
 }
+
+#[test]
+fn rejects_that_find_no_room_are_our_fault_and_not_the_inputs() {
+    let folder = tempfile::tempdir().unwrap();
+    let rejects = folder.path().join("rejects.csv");
+    std::os::unix::fs::symlink("/dev/full", &rejects).unwrap();
+    let input = "no_target/\n".repeat(2000);
+    let (output, out) = scan(folder.path(), input.as_bytes(), &["--rejects", rejects.to_str().unwrap()]);
+    assert_refused(&output, 4, "rejects.csv", &out);
+}
