@@ -1,6 +1,7 @@
 //! What is meant: defaults with their reasons, and limits derived from the machine.
 //! Comes in: the arguments as typed. Goes out: a `Job` that the scan can run as it stands, and the lab it runs in.
 //! Whatever cannot be meant is said here, before the first packet.
+//! Longer than most: it is the one place where every option meets its default and the reason for it.
 
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
@@ -50,6 +51,11 @@ const OTHER_DESCRIPTORS: u64 = 200;
 /// Patience with a resolver over all repetitions: one recursive resolver's own patience with the world.
 const DNS_PATIENCE: Duration = Duration::from_secs(15);
 
+/// The largest --concurrency: each target in flight costs memory, and no machine has sockets for more.
+const MOST_IN_FLIGHT: usize = 1_000_000;
+/// The largest --memory, a TiB.
+const MOST_MEMORY: u64 = 1024 * 1024;
+
 /// What cannot be meant.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -75,20 +81,44 @@ pub enum Error {
         /// What it was given.
         rate: f64,
     },
-    /// `--concurrency 0`.
-    #[error("--concurrency must be at least 1")]
-    Concurrency,
+    /// A number that the machine could not hold, or none.
+    #[error("{option} must be from 1 to {most}")]
+    Number {
+        /// The option.
+        option: &'static str,
+        /// Its largest value.
+        most: u64,
+    },
+    /// A file that is read would be replaced or removed.
+    #[error("{} is read by {reader} and would be overwritten by {writer}; choose another name", path.display())]
+    Overwrites {
+        /// The file.
+        path: PathBuf,
+        /// The option that reads it.
+        reader: &'static str,
+        /// The option that writes it.
+        writer: &'static str,
+    },
+    /// Two outputs under one name.
+    #[error("--rejects {} is also a file of the output; choose another name", .0.display())]
+    RejectsAreOutput(PathBuf),
+    /// `--rejects` names no place for a file.
+    #[error("cannot write the rejects to {}: it is a directory, or its directory is missing", .0.display())]
+    RejectsPlace(PathBuf),
+    /// Standard input, twice.
+    #[error("standard input (`--input -`) can be read only once")]
+    StdinTwice,
     /// The system's resolver configuration.
     #[error("cannot find the system's resolver; name one with --resolver")]
     Resolver(#[source] dns::Error),
     /// The blocklists.
-    #[error("cannot use the blocklists")]
+    #[error(transparent)]
     Lists(#[from] catalogue::Error),
     /// The exclusions.
-    #[error("cannot keep the exclusions")]
+    #[error(transparent)]
     Exclusions(#[from] plan::Error),
     /// `--shard`.
-    #[error("cannot take a share of the list")]
+    #[error("--shard takes K/N, such as 1/4")]
     Shard(#[from] plan::ShardError),
     /// The TLS client.
     #[error("cannot set up TLS")]
@@ -123,6 +153,10 @@ pub async fn scan(args: typed::Scan) -> Result<Meant, Error> {
 pub fn scan_in(args: typed::Scan, lab: Option<Lab>) -> Result<Meant, Error> {
     let world = lab.as_ref();
     let configuration = configuration(&args);
+    apart(&args)?;
+    if !(1..=MOST_MEMORY).contains(&args.memory) {
+        return Err(Error::Number { option: "--memory", most: MOST_MEMORY });
+    }
     let feeds = feeds(&args, world)?;
     let naming = Naming { lab: world.is_some() };
     let (lists, quorum) = lists(&args, world)?;
@@ -137,8 +171,8 @@ pub fn scan_in(args: typed::Scan, lab: Option<Lab>) -> Result<Meant, Error> {
     }
     let derived = IN_FLIGHT.min(sockets * 4).min(usize::try_from(args.memory).unwrap_or(IN_FLIGHT) * IN_FLIGHT_PER_MIB);
     let concurrency = args.concurrency.unwrap_or_else(|| derived.max(1));
-    if concurrency == 0 {
-        return Err(Error::Concurrency);
+    if !(1..=MOST_IN_FLIGHT).contains(&concurrency) {
+        return Err(Error::Number { option: "--concurrency", most: MOST_IN_FLIGHT as u64 });
     }
     let rate = |option, given: Option<f64>, default: f64| match given {
         Some(rate) if rate.is_finite() && rate >= 0.0 => Ok(rate),
@@ -184,7 +218,7 @@ pub fn scan_in(args: typed::Scan, lab: Option<Lab>) -> Result<Meant, Error> {
             per_network: rate("--per-network", args.per_network, NETWORK_RATE)?,
             per_provider: rate("--per-provider", args.per_provider, PROVIDER_RATE)?,
             dnsbl_rate: rate("--dnsbl-rate", args.dnsbl_rate, DNSBL_RATE)?,
-            memory: args.memory.max(1) * 1024 * 1024,
+            memory: args.memory * 1024 * 1024,
             scratch: scratch(&args),
         },
         profile,
@@ -295,10 +329,20 @@ fn caller(args: &typed::Scan, profile: Profile, naming: Naming, lab: Option<&Lab
     Ok(Caller { helo: name, tls, limits, naming })
 }
 
-/// This machine's name, as the kernel has it.
+/// This machine's FQDN: the kernel's host name, or where that is short, the full one that /etc/hosts gives it.
 fn own_name() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    name.trim().to_owned()
+    let read = |path| std::fs::read_to_string(path).unwrap_or_default();
+    let name = read("/proc/sys/kernel/hostname").trim().to_owned();
+    let hosts = read("/etc/hosts");
+    full_name(&name, &hosts).unwrap_or(name)
+}
+
+/// The name of two labels or more on the line of a hosts file that has this host's name.
+fn full_name(short: &str, hosts: &str) -> Option<String> {
+    let lines = hosts.lines().map(|line| line.split('#').next().unwrap_or_default());
+    let of_host =
+        lines.map(|line| line.split_whitespace().skip(1)).find(|names| names.clone().any(|name| name == short));
+    of_host?.find(|name| name.strip_prefix(short).is_some_and(|rest| rest.starts_with('.'))).map(str::to_owned)
 }
 
 fn endpoint(lab: Option<&Lab>) -> probe::Endpoint {
@@ -312,7 +356,9 @@ fn endpoint(lab: Option<&Lab>) -> probe::Endpoint {
 fn scratch(args: &typed::Scan) -> PathBuf {
     let output = args.output.as_ref().filter(|path| path.as_path() != Path::new("-"));
     let folder = output.and_then(|path| path.parent()).filter(|folder| !folder.as_os_str().is_empty());
+    let device = output.is_some_and(|path| std::fs::metadata(path).is_ok_and(|found| !found.is_file()));
     match (output, folder) {
+        _ if device => std::env::temp_dir(),
         (_, Some(folder)) => folder.to_owned(),
         (Some(_), None) => PathBuf::from("."),
         (None, None) => std::env::temp_dir(),
@@ -321,10 +367,60 @@ fn scratch(args: &typed::Scan) -> PathBuf {
 
 fn rejects(args: &typed::Scan) -> Option<PathBuf> {
     args.rejects.clone().or_else(|| {
-        let output = args.output.as_ref().filter(|path| path.as_path() != Path::new("-"))?;
+        let output =
+            args.output.as_ref().filter(|path| path.as_path() != Path::new("-") && !output::is_direct(path))?;
         let mut name = output.clone().into_os_string();
         name.push(".rejects.csv");
         Some(PathBuf::from(name))
+    })
+}
+
+/// No file of the run is written over one that it reads, or over another of its own.
+fn apart(args: &typed::Scan) -> Result<(), Error> {
+    if args.input.iter().filter(|path| path.as_path() == Path::new("-")).count() > 1 {
+        return Err(Error::StdinTwice);
+    }
+    let part = |path: &Path| output::beside(path, ".part");
+    let output = args.output.as_deref().filter(|path| *path != Path::new("-") && !output::is_direct(path));
+    let outputs: Vec<PathBuf> = output
+        .into_iter()
+        .flat_map(|path| [path.to_owned(), part(path), output::Manifest::path(path)])
+        .map(|path| place(&path))
+        .collect();
+    let rejects = rejects(args).filter(|path| !output::is_direct(path));
+    let rejected: Vec<PathBuf> =
+        rejects.iter().flat_map(|path| [path.clone(), part(path)]).map(|path| place(&path)).collect();
+    let read = [("--input", &args.input), ("--exclude", &args.exclude), ("--dnsbl-file", &args.dnsbl_file)];
+    let read = read.iter().flat_map(|(option, paths)| paths.iter().map(move |path| (*option, path)));
+    for (reader, path) in read.chain(args.config.iter().map(|path| ("--config", path))) {
+        let found = place(path);
+        for (writer, written) in [("--output", &outputs), ("--rejects", &rejected)] {
+            if written.contains(&found) {
+                return Err(Error::Overwrites { path: path.clone(), reader, writer });
+            }
+        }
+    }
+    if let Some(path) = rejects {
+        if rejected.iter().any(|place| outputs.contains(place)) {
+            return Err(Error::RejectsAreOutput(path));
+        }
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+        // Those of an output without a folder are the output's fault, which says so itself.
+        if args.rejects.is_some() && (path.is_dir() || !folder.is_dir()) {
+            return Err(Error::RejectsPlace(path));
+        }
+    }
+    Ok(())
+}
+
+/// One name for one file, whether it exists yet or not.
+fn place(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+        match (folder.canonicalize(), path.file_name()) {
+            (Ok(folder), Some(name)) => folder.join(name),
+            _ => path.to_owned(),
+        }
     })
 }
 
@@ -364,6 +460,10 @@ fn configuration(args: &typed::Scan) -> serde_json::Value {
         "exclude": paths(&args.exclude),
         "shard": args.shard,
         "output": args.output.as_ref().map(|path| path.display().to_string()),
+        "format": args.format.map(|typed| format(typed).as_str()),
+        "csv-raw": args.csv_raw,
+        "rejects": args.rejects.as_ref().map(|path| path.display().to_string()),
+        "fail-on": format!("{:?}", args.fail_on).to_lowercase(),
         "order": args.order.map(|_| "input"),
         "resolver": args.resolver.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "port": args.port,
@@ -407,4 +507,18 @@ pub fn lab_for_tools(seed: u64, domains: u64, servers: Option<u32>) -> lab::Sett
 /// A lab's own list as CSV, with the header that tells recorded introductions apart.
 pub fn targets(lab: &Lab) -> impl Iterator<Item = String> + Send + use<> {
     std::iter::once("target,helo".to_owned()).chain(lab.targets())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_host_name_is_made_full_by_the_hosts_file() {
+        let hosts =
+            "127.0.0.1 localhost\n127.0.1.1 probe.example.org probe # us\n192.0.2.1 probe2.example.org probe2\n";
+        assert_eq!(full_name("probe", hosts).as_deref(), Some("probe.example.org"));
+        assert_eq!(full_name("prob", hosts), None);
+        assert_eq!(full_name("localhost", hosts), None);
+    }
 }

@@ -8,16 +8,16 @@ use crate::{cli, config, lab, output, scan};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The configuration file.
-    #[error("cannot use the configuration file")]
+    #[error(transparent)]
     File(#[from] cli::file::Error),
     /// What the options mean together.
-    #[error("cannot scan with these options")]
+    #[error(transparent)]
     Config(#[from] config::Error),
     /// The loopback world.
     #[error("cannot start the lab")]
     Lab(#[from] lab::Error),
     /// The run itself.
-    #[error("the run has failed")]
+    #[error(transparent)]
     Scan(#[from] scan::Error),
     /// Standard output.
     #[error("cannot print")]

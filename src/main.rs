@@ -42,6 +42,9 @@ fn failed(error: &Error) -> ExitCode {
         line.push_str(&cause.to_string());
         source = cause.source();
     }
+    // A path may hold anything, also the end of a line.
+    let line: String =
+        line.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.into() }).collect();
     say_plainly(&line);
     ExitCode::from(error.exit_code())
 }
@@ -142,8 +145,8 @@ async fn lab(args: &cli::lab::Lab) -> Result<ExitCode, Error> {
     print(&format!(
         "resolver  {resolver} (UDP and TCP)\n\
          smtp      port {port} on the addresses that the resolver gives\n\
-         targets   mxcensus lab --list {domains} --seed {seed}\n\
-         truth     mxcensus lab --truth --domains {domains} --seed {seed}\n\
+         targets   mxcensus lab --list {domains} --seed {seed}{servers}\n\
+         truth     mxcensus lab --truth --domains {domains} --seed {seed}{servers}\n\
          try       dig @{ip} -p {dns} mx s01.lab.test\n\
          scan      mxcensus scan s01.lab.test --resolver {resolver} --port {port} --allow-special 127.0.0.0/8 {lists} \
                    --helo scanner.lab.test\n\
@@ -152,6 +155,7 @@ async fn lab(args: &cli::lab::Lab) -> Result<ExitCode, Error> {
         dns = resolver.port(),
         domains = args.domains,
         seed = args.seed,
+        servers = args.servers.map_or_else(String::new, |servers| format!(" --servers {servers}")),
     ))?;
     let stop = Stop::default();
     stop.listen().map_err(|source| scan::Error::System { what: "listen for signals", source })?;
@@ -180,7 +184,12 @@ fn print_truth(lab: &Lab) -> Result<ExitCode, Error> {
 fn print_records(records: impl Iterator<Item = Vec<String>>) -> Result<ExitCode, Error> {
     let mut out = csv::WriterBuilder::new().flexible(true).from_writer(io::stdout().lock());
     let written = records.into_iter().try_for_each(|record| out.write_record(record));
-    match written.map_err(io::Error::from).and_then(|()| out.flush()) {
+    // The writer's own error hides the kind of the system's.
+    let written = written.map_err(|error| match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
+    });
+    match written.and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::Print(error)),
         _ => Ok(ExitCode::SUCCESS),
     }

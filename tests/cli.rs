@@ -286,3 +286,92 @@ fn an_input_that_breaks_off_leaves_the_rows_so_far_in_a_whole_file() {
     let rows = String::from_utf8(zstd::decode_all(part).unwrap()).unwrap();
     assert!(rows.lines().count() > 1_000, "{} rows", rows.lines().count());
 }
+
+#[test]
+fn a_file_that_is_read_is_never_overwritten() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let list = "target\ns01.lab.test\n";
+    for (read, output, rejects) in [
+        ("a.csv", "a.csv", None),
+        ("a.csv.part", "a.csv", None),
+        ("a.csv.manifest.json", "a.csv", None),
+        ("a.csv.rejects.csv", "a.csv", None),
+        ("a.csv", "out.csv", Some("a.csv")),
+        ("a.csv.part", "out.csv", Some("a.csv")),
+    ] {
+        fs::write(at(read), list).unwrap();
+        let (input, output) = (at(read), at(output));
+        let mut words = vec!["scan", "--lab", "-i", &input, "-o", &output];
+        let rejects = rejects.map(at);
+        words.extend(rejects.iter().flat_map(|path| ["--rejects", path]));
+        let refused = mxcensus(&words);
+        assert_eq!(refused.status.code(), Some(2), "{words:?}: {}", stderr(&refused));
+        assert!(stderr(&refused).contains("overwritten"), "{}", stderr(&refused));
+        assert_eq!(fs::read_to_string(at(read)).unwrap(), list);
+        fs::remove_file(at(read)).unwrap();
+    }
+    let (output, linked) = (at("out.csv"), format!("{}/./out.csv", folder.path().display()));
+    let refused = mxcensus(&["scan", "--lab", "s01.lab.test", "-o", &output, "--rejects", &linked]);
+    assert_refused(&refused, 2, "--rejects", Path::new(&output));
+    let refused = mxcensus(&["scan", "--lab", "s01.lab.test", "-o", &output, "--rejects", "/no/such/folder/r.csv"]);
+    assert_refused(&refused, 2, "/no/such/folder/r.csv", Path::new(&output));
+}
+
+#[test]
+fn beside_a_device_nothing_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let device = folder.path().join("null.csv");
+    std::os::unix::fs::symlink("/dev/null", &device).unwrap();
+    let output = mxcensus(&["scan", "--lab", "s01.lab.test", "not_a/target", "-o", device.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "only the link itself");
+}
+
+#[test]
+fn numbers_that_no_machine_can_hold_are_refused_in_one_line() {
+    for (option, value) in [
+        ("--memory", "0"),
+        ("--memory", "18446744073709551615"),
+        ("--concurrency", "0"),
+        ("--concurrency", "18446744073709551615"),
+        ("--dns-rate", "-1"),
+        ("--port", "0"),
+        ("--shard", "0/3"),
+    ] {
+        let output = mxcensus(&["scan", "--lab", "s01.lab.test", option, value]);
+        assert_eq!(output.status.code(), Some(2), "{option} {value}: {}", stderr(&output));
+        let first = stderr(&output).lines().next().unwrap_or_default().to_owned();
+        assert!(first.contains(option), "{first}");
+    }
+    let output = mxcensus(&["scan", "--lab", "-i", "-", "-i", "-"]);
+    assert_refused(&output, 2, "only once", Path::new("-"));
+}
+
+#[test]
+fn every_printing_command_takes_a_reader_that_goes_away_well() {
+    for words in ["lab --truth", "lab --list 50000", "explain --format json", "schema --format json", "man"] {
+        let mut command = Command::new(PROGRAM);
+        let mut child = command.args(words.split(' ')).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!((output.status.code(), stderr(&output)), (Some(0), String::new()), "{words}");
+    }
+}
+
+#[test]
+fn an_error_is_one_line_whatever_the_path_holds() {
+    let output = mxcensus(&["scan", "--lab", "s01.lab.test", "-o", "/no\nsuch/out.csv"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(stderr(&output).lines().count(), 1, "{}", stderr(&output));
+}
+
+#[test]
+fn rejects_that_find_no_room_are_our_fault_and_not_the_inputs() {
+    let folder = tempfile::tempdir().unwrap();
+    let rejects = folder.path().join("rejects.csv");
+    std::os::unix::fs::symlink("/dev/full", &rejects).unwrap();
+    let input = "no_target/\n".repeat(2000);
+    let (output, out) = scan(folder.path(), input.as_bytes(), &["--rejects", rejects.to_str().unwrap()]);
+    assert_refused(&output, 4, "rejects.csv", &out);
+}

@@ -16,12 +16,14 @@ pub enum Error {
         source: std::io::Error,
     },
     /// It is no TOML.
-    #[error("cannot understand the configuration {path}")]
+    #[error("cannot understand the configuration {path}, line {line}: {reason}")]
     Parse {
         /// The file.
         path: PathBuf,
-        /// The parser's reason, with line and column.
-        source: Box<toml::de::Error>,
+        /// The line, from 1.
+        line: usize,
+        /// The parser's reason, without its drawing of the line.
+        reason: String,
     },
     /// A value has a type that no option takes.
     #[error("the configuration {path} gives `{key}` a value that no option takes")]
@@ -33,14 +35,32 @@ pub enum Error {
     },
 }
 
+/// Options that exclude each other: one of them on the command line takes the place of the other in the file.
+const CONTRARY: [[&str; 2]; 5] = [
+    ["ipv4-only", "ipv6-only"],
+    ["no-dnsbl", "dnsbl"],
+    ["no-dnsbl", "dnsbl-file"],
+    ["quiet", "verbose"],
+    ["starttls", "no-starttls"],
+];
+
 /// The arguments a file stands for; options for which `given` is true are left out, so the command line wins.
 pub fn arguments(path: &Path, given: impl Fn(&str) -> bool) -> Result<Vec<String>, Error> {
     let text = std::fs::read_to_string(path).map_err(|source| Error::Read { path: path.into(), source })?;
-    let table: toml::Table =
-        text.parse().map_err(|source| Error::Parse { path: path.into(), source: Box::new(source) })?;
+    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
+        Error::Parse { path: path.into(), line, reason: error.message().replace('\n', ", ") }
+    })?;
     let mut arguments = Vec::with_capacity(table.len());
     for (key, value) in &table {
-        if given(key) {
+        let contrary = CONTRARY.iter().filter(|pair| pair.contains(&key.as_str())).flatten();
+        if given(key) || contrary.into_iter().any(|name| given(name)) {
+            continue;
+        }
+        // The one option that is on without being named.
+        if (key.as_str(), value) == ("starttls", &toml::Value::Boolean(false)) {
+            arguments.push("--no-starttls".to_owned());
             continue;
         }
         let mut add = |value: &toml::Value| match value {
@@ -84,5 +104,24 @@ mod tests {
             .unwrap();
         let arguments = arguments(file.path(), |key| key == "seed").unwrap();
         assert_eq!(arguments, ["--input=a", "--input=b", "--no-dnsbl", "--port=2525"]);
+    }
+
+    #[test]
+    fn the_contrary_of_an_option_on_the_command_line_gives_way() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(&file, "no-dnsbl = true\nipv4-only = true\nstarttls = false\n").unwrap();
+        let given = |key: &str| ["dnsbl", "ipv6-only"].contains(&key);
+        assert_eq!(arguments(file.path(), given).unwrap(), ["--no-starttls"]);
+        std::fs::write(&file, "dnsbl = 'bl.example'\nverbose = true\nstarttls = false\n").unwrap();
+        let given = |key: &str| ["no-dnsbl", "quiet", "starttls"].contains(&key);
+        assert!(arguments(file.path(), given).unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_is_no_toml_is_told_in_one_line_with_its_number() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(&file, "seed = 1\nport = \n").unwrap();
+        let said = arguments(file.path(), |_| false).unwrap_err().to_string();
+        assert!(said.contains("line 2: ") && !said.contains('\n'), "{said}");
     }
 }

@@ -66,7 +66,7 @@ pub struct Scan {
     #[arg(long, value_name = "ADDR[:PORT]", help_heading = "Asking", value_parser = resolver)]
     pub resolver: Vec<SocketAddr>,
     /// SMTP port [default: 25]
-    #[arg(long, value_name = "N", help_heading = "Asking")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Asking")]
     pub port: Option<u16>,
     /// The name we greet with [default: this machine's FQDN]
     #[arg(long, value_name = "NAME", help_heading = "Asking")]
@@ -106,19 +106,19 @@ pub struct Scan {
     #[arg(long, value_name = "N", help_heading = "Limits")]
     pub concurrency: Option<usize>,
     /// DNS questions [default: 5000; in the lab unlimited]
-    #[arg(long, value_name = "RATE", help_heading = "Limits")]
+    #[arg(long, value_name = "RATE", allow_negative_numbers = true, help_heading = "Limits")]
     pub dns_rate: Option<f64>,
     /// New SMTP connections [default: 50; in the lab unlimited]
-    #[arg(long, value_name = "RATE", help_heading = "Limits")]
+    #[arg(long, value_name = "RATE", allow_negative_numbers = true, help_heading = "Limits")]
     pub smtp_rate: Option<f64>,
     /// Questions per blocklist [default: 5; in the lab unlimited]
-    #[arg(long, value_name = "RATE", help_heading = "Limits")]
+    #[arg(long, value_name = "RATE", allow_negative_numbers = true, help_heading = "Limits")]
     pub dnsbl_rate: Option<f64>,
     /// New connections per IPv4 /24 or IPv6 /48 [default: 1; in the lab unlimited]
-    #[arg(long, value_name = "RATE", help_heading = "Limits")]
+    #[arg(long, value_name = "RATE", allow_negative_numbers = true, help_heading = "Limits")]
     pub per_network: Option<f64>,
     /// New connections per registrable domain of the exchange [default: 2; in the lab unlimited]
-    #[arg(long, value_name = "RATE", help_heading = "Limits")]
+    #[arg(long, value_name = "RATE", allow_negative_numbers = true, help_heading = "Limits")]
     pub per_provider: Option<f64>,
     /// For the TCP connection [default: by profile, 10s]
     #[arg(long, value_name = "DURATION", help_heading = "Limits", value_parser = duration)]

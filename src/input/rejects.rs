@@ -1,6 +1,6 @@
 //! Writes the records that could not be used.
 //! Comes in: rejects, in any order. Goes out: a CSV beside the output, there only when there is something to say.
-//! Written under a `.part` name and renamed when complete.
+//! Written under a `.part` name and renamed when complete; a device or pipe is written to as it is, and stays.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter};
@@ -17,6 +17,8 @@ const COLUMNS: [&str; 5] = ["file", "record", "column", "reason", "text"];
 pub struct Rejects {
     path: PathBuf,
     part: PathBuf,
+    /// A device or pipe stands under the name: nothing to rename or to remove.
+    direct: bool,
     writer: Option<csv::Writer<BufWriter<File>>>,
     count: u64,
 }
@@ -24,9 +26,12 @@ pub struct Rejects {
 impl Rejects {
     /// Rejects will go to this path; nothing is touched before the first one.
     pub fn new(path: PathBuf) -> Self {
+        let direct = fs::metadata(&path).is_ok_and(|found| !found.is_file() && !found.is_dir());
         let mut part = path.clone().into_os_string();
-        part.push(".part");
-        Self { path, part: part.into(), writer: None, count: 0 }
+        if !direct {
+            part.push(".part");
+        }
+        Self { path, part: part.into(), direct, writer: None, count: 0 }
     }
 
     /// Where the rejects go.
@@ -61,6 +66,9 @@ impl Rejects {
     /// Without any, a file of that name from an earlier run is removed: it would tell of records that are now well.
     pub fn finish(self) -> Result<u64, Error> {
         let Some(writer) = self.writer else {
+            if self.direct {
+                return Ok(0);
+            }
             return match fs::remove_file(&self.path) {
                 Err(source) if source.kind() != io::ErrorKind::NotFound => {
                     Err(Error::Write { path: self.path, source })
@@ -70,9 +78,10 @@ impl Rejects {
         };
         let flushed = writer.into_inner().map_err(csv::IntoInnerError::into_error);
         let file = flushed.and_then(|buffer| buffer.into_inner().map_err(io::IntoInnerError::into_error));
-        file.and_then(|file| file.sync_all())
-            .and_then(|()| fs::rename(&self.part, &self.path))
-            .map_err(|source| Error::Write { path: self.path, source })?;
+        let finish = |file: File| {
+            if self.direct { Ok(()) } else { file.sync_all().and_then(|()| fs::rename(&self.part, &self.path)) }
+        };
+        file.and_then(finish).map_err(|source| Error::Write { path: self.path.clone(), source })?;
         Ok(self.count)
     }
 }
@@ -124,6 +133,25 @@ mod tests {
         assert_eq!(Rejects::new(path.clone()).finish().unwrap(), 0);
         assert!(!path.exists());
         assert_eq!(Rejects::new(path).finish().unwrap(), 0);
+    }
+
+    #[test]
+    fn a_device_is_written_to_and_neither_renamed_nor_removed() {
+        use std::os::unix::fs::FileTypeExt as _;
+
+        let dir = tempfile::tempdir().unwrap();
+        // A link, so that what fails here cannot take the machine's own device away.
+        let path = dir.path().join("rejects.csv");
+        std::os::unix::fs::symlink("/dev/null", &path).unwrap();
+        for count in [0, 1] {
+            let mut rejects = Rejects::new(path.clone());
+            for _ in 0..count {
+                rejects.write(&reject("x")).unwrap();
+            }
+            assert_eq!(rejects.finish().unwrap(), count);
+            assert!(fs::metadata(&path).unwrap().file_type().is_char_device());
+        }
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 
     #[test]

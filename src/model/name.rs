@@ -35,7 +35,7 @@ pub enum NameError {
     /// An internationalised label that IDNA does not allow (RFC 5891 §4).
     #[error("is not a valid internationalised name")]
     Idna,
-    /// An address where a name is wanted, or a number as top-level domain (RFC 3696 §2).
+    /// An address or a range where a name is wanted, or a number as top-level domain (RFC 3696 §2).
     #[error("ends in a number, which no top-level domain is")]
     NumericTld,
 }
@@ -75,7 +75,7 @@ impl Name {
             }
             last = label;
         }
-        if last.bytes().all(|byte| byte.is_ascii_digit()) {
+        if last.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-') {
             return Err(NameError::NumericTld);
         }
         Ok(Self(Arc::from(bare)))
@@ -208,6 +208,7 @@ mod tests {
             ("a b.org", NameError::Character(' ')),
             ("x@y.org", NameError::Character('@')),
             ("192.0.2.300", NameError::NumericTld),
+            ("192.0.2.1-5", NameError::NumericTld),
         ] {
             assert_eq!(Name::parse(text), Err(why), "{text:?}");
         }

@@ -66,7 +66,11 @@ impl Manifest {
     }
 
     /// Writes the manifest beside an output: a reader sees the old one or the new one, never a part.
+    /// Beside a device or a pipe there is no place for one.
     pub fn write(&self, output: &Path) -> Result<(), Error> {
+        if super::is_direct(output) {
+            return Ok(());
+        }
         let mut text = serde_json::to_vec_pretty(self).expect("a manifest's keys are texts and its numbers finite");
         text.push(b'\n');
         replace(&Self::path(output), &text)

@@ -190,6 +190,11 @@ pub fn open(path: Option<&Path>, options: &Options) -> Result<Box<dyn Sink>, Err
     })
 }
 
+/// Whether a device, pipe or socket stands under this name: it is written to as it is, and nothing is put beside it.
+pub fn is_direct(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir())
+}
+
 /// The path, unless it stands for standard output.
 fn named(path: Option<&Path>) -> Option<&Path> {
     path.filter(|path| path.as_os_str() != "-")

@@ -162,6 +162,8 @@ pub struct Work {
     pub hosts: (u64, u64),
     /// SMTP connections attempted.
     pub connections: u64,
+    /// Servers whose evidence had to leave memory and could not be kept on disk.
+    pub lost: u64,
 }
 
 impl<L: Lookup> Prober<L> {
@@ -202,6 +204,7 @@ impl<L: Lookup> Prober<L> {
             exchanges: self.exchanges.counts(),
             hosts: self.hosts.counts(),
             connections: self.connections.load(Ordering::Relaxed),
+            lost: self.shelf.lost(),
         }
     }
 

@@ -10,6 +10,7 @@ use std::io;
 use std::net::IpAddr;
 use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock};
 
 use crate::model::evidence::Host;
@@ -20,6 +21,7 @@ pub(super) struct Shelf {
     folder: PathBuf,
     file: OnceLock<Option<File>>,
     places: Mutex<Places>,
+    lost: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -48,7 +50,7 @@ pub(super) enum Taken {
 impl Shelf {
     /// An empty shelf; the file is made in this folder when it is first needed.
     pub(super) fn new(folder: PathBuf) -> Self {
-        Self { folder, file: OnceLock::new(), places: Mutex::default() }
+        Self { folder, file: OnceLock::new(), places: Mutex::default(), lost: AtomicU64::new(0) }
     }
 
     /// Keeps a host. One that is there already has not changed since: servers are asked once.
@@ -58,10 +60,16 @@ impl Shelf {
             return;
         }
         let place = self.write(host, places.end).ok();
-        if let Some(place) = place {
-            places.end += u64::from(place.length);
+        match place {
+            Some(place) => places.end += u64::from(place.length),
+            None => _ = self.lost.fetch_add(1, Ordering::Relaxed),
         }
         places.by_address.insert(address, place);
+    }
+
+    /// How many could not be kept.
+    pub(super) fn lost(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed)
     }
 
     /// Gives a host back; it stays on the shelf.
@@ -147,5 +155,6 @@ mod tests {
         let host = host("2001:db8::1");
         shelf.put(host.address, &host);
         assert!(matches!(shelf.take(host.address), Taken::Lost));
+        assert_eq!(shelf.lost(), 1);
     }
 }

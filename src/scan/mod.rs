@@ -132,13 +132,13 @@ pub enum Error {
     #[error("cannot set up the DNS client")]
     Dns(#[from] dns::Error),
     /// Reading targets.
-    #[error("cannot read the targets")]
+    #[error(transparent)]
     Input(#[from] input::Error),
     /// The output cannot be opened.
-    #[error("cannot open the output")]
-    Open(#[source] output::Error),
+    #[error(transparent)]
+    Open(output::Error),
     /// Writing rows.
-    #[error("cannot write")]
+    #[error(transparent)]
     Output(#[from] output::Error),
     /// Signals or threads.
     #[error("cannot {what}")]
@@ -157,6 +157,8 @@ impl Error {
     /// The exit code.
     pub const fn exit_code(&self) -> u8 {
         match self {
+            // Rejects that cannot be written are no fault of the input.
+            Self::Input(input::Error::Write { .. }) => 4,
             Self::NoResolver { .. } | Self::Invents { .. } | Self::Input(_) | Self::Open(_) => 2,
             Self::Dns(_) | Self::Output(_) | Self::System { .. } | Self::Lost(_) => 4,
         }
@@ -214,6 +216,13 @@ pub async fn run(job: Job, stop: Stop) -> Result<Outcome, Error> {
     if !job.quiet {
         let facts = Facts { started, complete, counts: &counts, tally: &done.tally, work: prober.work() };
         say_plainly(done.tally.summary(job.colour).trim_end());
+        if facts.work.lost > 0 {
+            say_plainly(&format!(
+                "warning: the evidence of {} servers had no place in memory and could not be kept on disk: rows that needed it \
+                 again are unknown (self-fault); give more with --memory",
+                facts.work.lost
+            ));
+        }
         say_plainly(&reconciliation(&facts));
         if job.verbose {
             say_plainly(&effort(&facts));
@@ -303,7 +312,7 @@ fn reconciliation(facts: &Facts<'_>) -> String {
 }
 
 fn effort(facts: &Facts<'_>) -> String {
-    let Work { questions, exchanges, hosts, connections } = facts.work;
+    let Work { questions, exchanges, hosts, connections, lost: _ } = facts.work;
     format!(
         "asked once: {} DNS questions for {} needs, {} exchanges for {}, {} servers for {}; {connections} connections",
         questions.1, questions.0, exchanges.1, exchanges.0, hosts.1, hosts.0

@@ -92,14 +92,12 @@ pub(super) async fn run<L: Lookup>(parts: Parts<L>) -> Result<Done, Error> {
     let reader = {
         let reader = Reader {
             planner: Planner::new(parts.plan),
-            rejects: parts.rejects.map(input::Rejects::new),
-            tell: if parts.quiet {
-                0
-            } else if parts.verbose {
-                u64::MAX
-            } else {
-                TOLD
+            tell: match (parts.quiet, parts.verbose || parts.rejects.is_none()) {
+                (true, _) => 0,
+                (false, true) => u64::MAX,
+                (false, false) => TOLD,
             },
+            rejects: parts.rejects.map(input::Rejects::new),
             counts: Arc::clone(&counts),
             total,
             give,
@@ -249,7 +247,7 @@ fn spawn<T: Send + 'static>(
 struct Reader {
     planner: Planner,
     rejects: Option<input::Rejects>,
-    /// How many rejects are still told on stderr.
+    /// How many rejects are still told on stderr; where no file takes them, all.
     tell: u64,
     counts: Arc<Counts>,
     total: Arc<Total>,
@@ -348,10 +346,12 @@ impl Reader {
         add(&self.counts.rejected, 1);
         if self.tell > 0 {
             self.tell -= 1;
-            let record = reject.record.map_or(String::new(), |record| format!("record {record}, "));
-            let line =
-                format!("{}: {record}column {}: {} ({})", reject.file, reject.column, reject.reason, reject.text);
-            self.progress.say(&line);
+            let record = reject.record.map(|record| format!("record {record}"));
+            let column = (!reject.column.is_empty()).then(|| format!("column {}", reject.column));
+            let place: Vec<String> = record.into_iter().chain(column).collect();
+            let place = if place.is_empty() { String::new() } else { format!(" {}:", place.join(", ")) };
+            let text = if reject.text.is_empty() { String::new() } else { format!(" ({})", reject.text) };
+            self.progress.say(&format!("{}:{place} {}{text}", reject.file, reject.reason));
             if self.tell == 0 && self.rejects.is_some() {
                 self.progress.say("further rejects are in the rejects file only");
             }
