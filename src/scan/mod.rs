@@ -158,9 +158,12 @@ impl Error {
     pub const fn exit_code(&self) -> u8 {
         match self {
             // Rejects that cannot be written are no fault of the input.
-            Self::Input(input::Error::Write { .. }) => 4,
+            Self::Dns(_)
+            | Self::Output(_)
+            | Self::System { .. }
+            | Self::Lost(_)
+            | Self::Input(input::Error::Write { .. }) => 4,
             Self::NoResolver { .. } | Self::Invents { .. } | Self::Input(_) | Self::Open(_) => 2,
-            Self::Dns(_) | Self::Output(_) | Self::System { .. } | Self::Lost(_) => 4,
         }
     }
 }
