@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
     after_help = "Only the topmost Received: field of a message counts, because the older ones can be forged. Clients with a \
                   special-purpose address, clients that authenticated, and clients whose HELO is not logged are counted and \
                   left out.\n\
-                  A pair is written once; of more than 3,600,000 pairs the earliest are forgotten, and written again when \
+                  A pair is written once; beyond 1,800,000 pairs those not met for longest are forgotten, and written again when \
                   they come back.\n\
                   Then:  mxcensus scan -i FILE -o clients.csv\n\
                   Exit: 0 complete, 2 usage or unreadable log, 4 our own fault."

@@ -53,6 +53,10 @@ impl Lines {
         let failed = |source| Error::Read { path: Arc::clone(&name), line: 0, source };
         let mut head = Vec::new();
         raw.by_ref().take(ZSTD.len() as u64).read_to_end(&mut head).map_err(failed)?;
+        // A byte order mark, as Windows writes it.
+        if head.starts_with(b"\xEF\xBB\xBF") {
+            head.drain(..3);
+        }
         let (gzip, zstd) = (head.starts_with(GZIP), head.starts_with(ZSTD));
         let whole = BufReader::with_capacity(LONGEST, Cursor::new(head).chain(raw));
         let inner: Box<dyn BufRead> = if gzip {
@@ -131,6 +135,7 @@ mod tests {
         assert_eq!(read([gzip(b"a\nb"), gzip(b"c\n")].concat()).unwrap(), [&b"a"[..], b"bc"]);
         assert!(read(Vec::new()).unwrap().is_empty());
         assert_eq!(read(vec![0x1F]).unwrap(), [[0x1F]]);
+        assert_eq!(read(b"\xEF\xBB\xBF#Fields\n".to_vec()).unwrap(), [b"#Fields"]);
     }
 
     #[test]
