@@ -167,6 +167,10 @@ mod tests {
                 ),
                 ("2026-11-24 11:50:01 1tFabc-0001Xy-2Z <= a@b.org H=[192.0.2.2] P=smtp S=900", "192.0.2.2 -"),
                 (
+                    "2026-11-24 11:50:01 H=(a b) [9.9.9.9) [192.0.2.1] F=<a@b.example> rejected RCPT <c@d.example>: no",
+                    "192.0.2.1 a b) [9.9.9.9",
+                ),
+                (
                     "2026-11-24 11:50:01 1tFabc-0001Xy-2Z <= a@b.org H=pc.example (PC) [192.0.2.3]:5 P=esmtpsa A=plain:anna S=9",
                     "192.0.2.3 PC authenticated",
                 ),
