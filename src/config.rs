@@ -11,6 +11,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde_json::json;
 
+use crate::cli::observe::{LogFormat, Observe};
 use crate::cli::scan as typed;
 use crate::input;
 use crate::lab::{self, Lab, Numbering};
@@ -18,7 +19,9 @@ use crate::model::address::Allowed;
 use crate::model::dnsbl::{List, Quorum};
 use crate::model::introduction::Naming;
 use crate::model::name::Name;
+use crate::model::target::parse_network;
 use crate::model::words::{IntroductionClass, Profile, Severity};
+use crate::observe;
 use crate::output;
 use crate::plan::{self, Shard};
 use crate::probe::budget::Pace;
@@ -73,6 +76,9 @@ pub enum Error {
     /// `--allow-special`.
     #[error("--allow-special {0:?} is neither a network nor `all`")]
     AllowSpecial(String),
+    /// `--relay`.
+    #[error("--relay {0:?} is no network")]
+    Relay(String),
     /// A rate below zero, or no number.
     #[error("{option} {rate} is no rate: give a number per second, or 0 for unlimited")]
     Rate {
@@ -290,6 +296,25 @@ fn wanted(args: &typed::Scan) -> Wanted {
         smtp: has(typed::Probe::Smtp),
         dnsbl: has(typed::Probe::Dnsbl) && !args.no_dnsbl,
     }
+}
+
+/// What reading logs has to do, by the options typed.
+pub fn observe(args: Observe) -> Result<observe::Job, Error> {
+    let relay = |text: &String| parse_network(text).ok_or_else(|| Error::Relay(text.clone()));
+    Ok(observe::Job {
+        allowed: Allowed::new(allowed(&args.allow_special, None)?),
+        relays: args.relay.iter().map(relay).collect::<Result<_, _>>()?,
+        logs: args.logs,
+        format: match args.format {
+            LogFormat::Auto => observe::Format::Auto,
+            LogFormat::Postfix => observe::Format::Postfix,
+            LogFormat::Exim => observe::Format::Exim,
+            LogFormat::Sendmail => observe::Format::Sendmail,
+            LogFormat::Exchange => observe::Format::Exchange,
+            LogFormat::Received => observe::Format::Received,
+        },
+        output: args.output,
+    })
 }
 
 fn allowed(typed: &[String], lab: Option<&Lab>) -> Result<Vec<IpNet>, Error> {

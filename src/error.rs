@@ -2,7 +2,7 @@
 //! Comes in: a stage's error. Goes out: a chain of messages for a person, and a number for a script.
 //! A remote's misbehaviour never gets here: it is evidence.
 
-use crate::{cli, config, lab, output, scan};
+use crate::{cli, config, lab, observe, output, scan};
 
 /// Any error of ours.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +16,9 @@ pub enum Error {
     /// The loopback world.
     #[error("cannot start the lab")]
     Lab(#[from] lab::Error),
+    /// Reading logs.
+    #[error("cannot observe")]
+    Observe(#[from] observe::Error),
     /// The run itself.
     #[error(transparent)]
     Scan(#[from] scan::Error),
@@ -33,12 +36,16 @@ impl Error {
         match self {
             Self::File(_) | Self::Config(_) | Self::NoFinding(_) => 2,
             Self::Lab(_) | Self::Print(_) => 4,
+            Self::Observe(error) => error.exit_code(),
             Self::Scan(error) => error.exit_code(),
         }
     }
 
     /// Whether the reader of our standard output has gone, which ends a run well.
     pub const fn is_broken_pipe(&self) -> bool {
-        matches!(self, Self::Scan(scan::Error::Output(output::Error::BrokenPipe)))
+        matches!(
+            self,
+            Self::Scan(scan::Error::Output(output::Error::BrokenPipe)) | Self::Observe(observe::Error::BrokenPipe)
+        )
     }
 }

@@ -7,6 +7,7 @@ pub mod input;
 pub mod judge;
 pub mod lab;
 pub mod model;
+pub mod observe;
 pub mod output;
 pub mod plan;
 pub mod probe;

@@ -15,7 +15,7 @@ use mxcensus::model::words::Rule;
 use mxcensus::output::schema;
 use mxcensus::scan::progress::say_plainly;
 use mxcensus::scan::stop::{Level, Stop};
-use mxcensus::{config, judge, scan};
+use mxcensus::{config, judge, observe, scan};
 
 fn main() -> ExitCode {
     let cli = match arguments(&std::env::args_os().collect::<Vec<_>>()) {
@@ -85,6 +85,14 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
             }))
         }),
         Command::Lab(args) => runtime().block_on(lab(&args)),
+        Command::Observe(args) => {
+            let quiet = args.quiet;
+            let counts = observe::run(&config::observe(args)?)?;
+            if !quiet {
+                say_plainly(&counts.to_string());
+            }
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Explain(args) => {
             let code = args.finding.map(|wanted| {
                 let known = Code::ALL.iter().find(|code| code.as_str() == wanted).copied();

@@ -375,3 +375,27 @@ fn rejects_that_find_no_room_are_our_fault_and_not_the_inputs() {
     let (output, out) = scan(folder.path(), input.as_bytes(), &["--rejects", rejects.to_str().unwrap()]);
     assert_refused(&output, 4, "rejects.csv", &out);
 }
+
+#[test]
+fn a_resolver_that_denies_everything_is_not_believed() {
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let resolver = socket.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        let mut buffer = [0; 512];
+        while let Ok((length, peer)) = socket.recv_from(&mut buffer) {
+            // The question sent back as NXDOMAIN, with the recursion bit and without the additional record.
+            let question = buffer.iter().skip(12).position(|byte| *byte == 0).unwrap_or(0);
+            let mut reply = buffer.get(..length.min(12 + question + 5)).unwrap().to_vec();
+            reply.splice(2..4, [0x81, 0x83]);
+            reply.splice(6..12, [0; 6]);
+            if socket.send_to(&reply, peer).is_err() {
+                return;
+            }
+        }
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out.csv");
+    let words =
+        ["scan", "s01.lab.test", "--resolver", &resolver, "--helo", "a.example.org", "-o", out.to_str().unwrap()];
+    assert_refused(&mxcensus(&words), 2, &resolver, &out);
+}

@@ -15,10 +15,11 @@ const MAY_ENTER: &[(&str, &[&str])] = &[
     ("output", &["model"]),
     ("report", &["model"]),
     ("lab", &["model"]),
+    ("observe", &["model"]),
     ("scan", &["model", "input", "plan", "probe", "judge", "output", "report"]),
     ("cli", &[]),
-    ("config", &["model", "input", "plan", "probe", "output", "scan", "cli", "lab"]),
-    ("error", &["cli", "config", "lab", "output", "scan"]),
+    ("config", &["model", "input", "plan", "probe", "output", "scan", "cli", "lab", "observe"]),
+    ("error", &["cli", "config", "lab", "observe", "output", "scan"]),
 ];
 
 /// Where a foreign crate stops.

@@ -4,6 +4,7 @@
 
 pub mod file;
 pub mod lab;
+pub mod observe;
 pub mod scan;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -37,6 +38,8 @@ pub enum Command {
     Scan(Box<scan::Scan>),
     /// A loopback world to try all this on
     Lab(lab::Lab),
+    /// Introductions out of your own mail logs, as CSV for `scan`
+    Observe(observe::Observe),
     /// What a finding means, its reference, how to mend it
     Explain(Explain),
     /// The columns of a row, printed from the code

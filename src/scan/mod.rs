@@ -128,6 +128,14 @@ pub enum Error {
         /// A name made up for the purpose.
         name: Name,
     },
+    /// A resolver cut off from the world, which denies all it is asked for.
+    #[error(
+        "the resolver denies that the root of DNS has an SOA, so its denials mean nothing: {resolvers}; name another with --resolver"
+    )]
+    DeniesRoot {
+        /// Those asked.
+        resolvers: String,
+    },
     /// The DNS client cannot be set up.
     #[error("cannot set up the DNS client")]
     Dns(#[from] dns::Error),
@@ -163,7 +171,11 @@ impl Error {
             | Self::System { .. }
             | Self::Lost(_)
             | Self::Input(input::Error::Write { .. }) => 4,
-            Self::NoResolver { .. } | Self::Invents { .. } | Self::Input(_) | Self::Open(_) => 2,
+            Self::NoResolver { .. }
+            | Self::DeniesRoot { .. }
+            | Self::Invents { .. }
+            | Self::Input(_)
+            | Self::Open(_) => 2,
         }
     }
 }
@@ -251,14 +263,17 @@ fn open(feeds: Vec<Feed>, options: &input::Options) -> Result<Vec<input::Source>
     Ok(opened.collect::<Result<_, _>>()?)
 }
 
-/// A run whose resolver is not there would only produce unknowns: say it once, at once. One that puts its own address in
-/// the place of NXDOMAIN would make every name exist.
+/// A run whose resolver is not there would only produce unknowns: say it once, at once. One that denies everything would
+/// make every domain fail, and one that puts its own address in the place of NXDOMAIN would make every name exist.
 async fn answering<L: Lookup>(lookup: &L, settings: &dns::Settings) -> Result<(), Error> {
     let resolvers = || settings.upstreams.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let root = Question { name: Name::root(), kind: RecordType::Soa };
     let answer: Observed<crate::model::dns::Records<Data>> = lookup.lookup(&root).await;
     if let Some(cause @ (Cause::Timeout | Cause::ResolverDown | Cause::SelfFault)) = answer.unknown() {
         return Err(Error::NoResolver { resolvers: resolvers(), cause });
+    }
+    if answer.absent().is_some() {
+        return Err(Error::DeniesRoot { resolvers: resolvers() });
     }
     // Too long and too random to be registered, in a zone that is signed.
     let name = Name::trusted(format!("mxcensus-{:016x}{:016x}.com", rand::random::<u64>(), rand::random::<u64>()));
