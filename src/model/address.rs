@@ -1,4 +1,4 @@
-//! Which addresses are public (rules.md D.4).
+//! Which addresses are public, by the IANA special-purpose registries (RFC 6890).
 //! Comes in: an address and the networks the user allows. Goes out: public, or which special purpose it has.
 //! Asked at the moment of connecting, on the literal address, whatever DNS said; and again by the rules.
 

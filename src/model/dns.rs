@@ -134,7 +134,7 @@ impl Observed<Records<Data>> {
     }
 }
 
-/// Both address families of a name. One failing does not void the other (rules.md D.2).
+/// Both address families of a name. One failing does not void the other.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Addresses {
     /// The A question.

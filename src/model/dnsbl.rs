@@ -1,4 +1,4 @@
-//! Blocklists: what a list is, and what its codes mean (rules.md F.2).
+//! Blocklists: what a list is, and what its codes mean (RFC 5782).
 //! Comes in: the catalogue, or what the user named. Goes out: lists a probe asks and the rules weigh.
 //! Asking and health are `probe::dnsbl`'s; the arithmetic is `judge`'s.
 
@@ -34,13 +34,13 @@ words! {
         Reputation = "reputation",
         /// Allowed, trusted.
         Allow = "allow",
-        /// The list refuses us (rules.md F.3): never a listing.
+        /// The list refuses us: never a listing.
         Refusal = "refusal",
     }
 }
 
 impl ListClass {
-    /// Whether a listing of this class decides rule 5 (rules.md F.4).
+    /// Whether a listing of this class decides rule 5, which speaks of open relays and spammers.
     pub const fn counts(self) -> bool {
         matches!(self, Self::SpamSource | Self::Exploited | Self::OpenRelay | Self::Hijacked)
     }
@@ -55,7 +55,7 @@ pub struct CodeRule {
     pub to: Ipv4Addr,
     /// What it says.
     pub class: ListClass,
-    /// How much it weighs in the sum of rule 5 (rules.md F.5).
+    /// How much it weighs in the sum of rule 5, which fails from 1.0 on.
     pub weight: f32,
 }
 
@@ -72,7 +72,7 @@ pub struct List {
     pub ipv4: bool,
     /// Whether it serves IPv6 addresses.
     pub ipv6: bool,
-    /// One of the lists of which the quorum needs one (rules.md F.5).
+    /// One of the lists of which the quorum needs one.
     pub core: bool,
     /// Where a listing is looked up and removed.
     pub lookup: Option<Arc<str>>,
@@ -86,13 +86,13 @@ impl List {
         self.codes.iter().find(|rule| (rule.from..=rule.to).contains(&code))
     }
 
-    /// The list's weight in the quorum: the highest of its classes that count (rules.md F.5).
+    /// The list's weight in the quorum: the highest of its classes that count.
     pub fn weight(&self) -> f32 {
         self.codes.iter().filter(|rule| rule.class.counts()).map(|rule| rule.weight).fold(0.0, f32::max)
     }
 }
 
-/// How much evidence rule 5 needs to pass (rules.md F.5, interface.md).
+/// How much evidence rule 5 needs to pass.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Quorum {
     /// Total weight of healthy lists that answered.
@@ -112,7 +112,7 @@ pub struct Listing {
     pub reason: Answer<Box<str>>,
 }
 
-/// Whether a list can be trusted in this run (rules.md F.6).
+/// Whether a list can be trusted in this run (RFC 5782 §5).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Health {
     /// Its test entries answer as RFC 5782 §5 wants.

@@ -27,7 +27,7 @@ pub struct Evidence {
     pub mx: Option<Answer<Mx>>,
     /// The exchanges in the order a sender tries them; for an address, one route without a name.
     pub routes: Vec<Route>,
-    /// Exchanges beyond the cap of 20, or addresses beyond the cap of 40 (rules.md D.1).
+    /// Exchanges beyond the cap of 20, or addresses beyond the cap of 40.
     pub capped: bool,
     /// Milliseconds since 1970 when the target was taken up.
     pub scanned_at: i64,
@@ -55,7 +55,7 @@ pub struct Exchange {
     pub name: Name,
     /// Its addresses. Not asked for the root and for names that are address literals.
     pub addresses: Addresses,
-    /// SOA of its organisational domain, asked only when the name does not exist: absent means dangling (rules.md D.1).
+    /// SOA of its organisational domain, asked only when the name does not exist: absent means dangling.
     pub organisation: Answer<Data>,
 }
 
@@ -70,7 +70,7 @@ pub struct Host {
     pub basis: Basis,
     /// The PTR question.
     pub ptr: Answer<Name>,
-    /// The lookups of the PTR names in the address's own family, at most ten names (rules.md E.1).
+    /// The lookups of the PTR names in the address's own family, at most ten names (RFC 8601 §3, `iprev`).
     pub forward: Vec<Forward>,
     /// The SMTP session, or why there was none.
     pub session: Session,
@@ -264,7 +264,7 @@ impl Host {
     }
 }
 
-/// Whether an exchange's name is the text of an address: such a name is never asked for (rules.md D.1).
+/// Whether an exchange's name is the text of an address: such a name is never asked for.
 pub fn is_address_text(name: &Name) -> bool {
     let text = name.as_str();
     let plain: String = text.chars().filter(|c| !matches!(c, '[' | ']' | '\\')).collect();

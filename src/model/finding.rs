@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::words::{Severity, words};
 
 words! {
-    /// The codes of rules.md B.3. Append-only: never renamed, never used for something else.
+    /// The codes. Append-only: never renamed, never used for something else.
     #[expect(missing_docs, reason = "each code's meaning stands once, in judge::table, where `explain` reads it")]
     Code {
         HeloMissing = "helo-missing",

@@ -1,4 +1,4 @@
-//! Introduction names and their classes (rules.md C).
+//! Introduction names and their classes.
 //! Comes in: the bytes of a name somebody introduced himself with. Goes out: one class, and flags beside it.
 //! Pure: no vector causes a DNS question. Probes ask `may_be_asked` before they look the name up.
 
@@ -44,7 +44,7 @@ pub struct Flags {
 /// What is special about this run's idea of names.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Naming {
-    /// `test` is an ordinary top-level domain (`--lab`, rules.md C.2).
+    /// `test` is an ordinary top-level domain (`--lab`).
     pub lab: bool,
 }
 
@@ -217,7 +217,7 @@ fn malformed(bare: &str, flags: &mut Flags) -> Option<IntroductionClass> {
 }
 
 impl IntroductionClass {
-    /// Whether a name of this class can be asked for in DNS at all (rules.md B.2, "Chain"), and should be: no question
+    /// Whether a name of this class can be asked for in DNS at all and should be: no question
     /// is sent for special-use and private top-level domains.
     pub const fn may_be_asked(self) -> bool {
         matches!(

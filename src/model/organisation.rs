@@ -1,6 +1,6 @@
 //! Organisational domains: who registered a name.
 //! Comes in: a name. Goes out: its registrable part by the ICANN section of the Public Suffix List.
-//! The private section is a flag only: with it, cloud templates would hide in the "organisation" (rules.md C.2).
+//! The private section is a flag only: with it, cloud templates would hide in the "organisation".
 
 use super::name::Name;
 

@@ -48,7 +48,7 @@ pub struct Oddities {
     pub no_code: bool,
 }
 
-/// Where in a greeting the name stood (rules.md C.4).
+/// Where in a greeting the name stood.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum NameAt {
@@ -94,7 +94,7 @@ pub struct Greeting {
     pub protocol: Option<Protocol>,
     /// The software, guessed for statistics only.
     pub software: Option<Box<str>>,
-    /// A refusal whose text speaks of us: a blocklist, our PTR, our address (rules.md `greeting-scanner-blocked`).
+    /// A refusal whose text speaks of us: a blocklist, our PTR, our address.
     pub about_us: bool,
     /// A refusal that says there is no mail service here (`greeting-no-service`).
     pub no_service: bool,
@@ -137,7 +137,7 @@ impl Tls {
     }
 }
 
-/// Facts of the leaf certificate (rules.md G.4).
+/// Facts of the leaf certificate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Certificate {
     /// DNS and address subject alternative names, escaped, at most 100.

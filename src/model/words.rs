@@ -228,7 +228,7 @@ words! {
 }
 
 words! {
-    /// Whose words are judged (rules.md B.1).
+    /// Whose words are judged.
     Basis {
         /// A server's own words, on the address we dialled: a proxy for what it says as a client.
         Announced = "announced",
@@ -238,7 +238,7 @@ words! {
 }
 
 words! {
-    /// What kind of text an introduction is (rules.md C.1), first hit wins.
+    /// What kind of text an introduction is, first hit wins (RFC 5321 §4.1.2, §4.1.3).
     IntroductionClass {
         /// Nothing, or only blanks.
         Empty = "empty",
@@ -462,7 +462,7 @@ words! {
 }
 
 words! {
-    /// Sets of deadlines and effects (rules.md B.2, G.1).
+    /// Sets of deadlines and effects.
     Profile {
         /// For large surveys: short deadlines, slowness is unknown.
         Census = "census",
