@@ -1,7 +1,7 @@
 //! The closed sets of words that rows, findings and evidence are told in.
 //! Comes in: nothing. Goes out: one enum per column of words, each with `as_str` and `ALL`.
 //! A word is lowercase kebab-case and stable for ever; adding one is free, renaming one is not.
-//! No set has a word for "other": what does not fit is a new word.
+//! No set has a word for "other": what does not fit is a new word. Long because it is data: one set a column.
 
 /// Declares a closed set of words: the enum, its spelling, and the list `schema` prints.
 macro_rules! words {

@@ -5,7 +5,9 @@
 
 mod pipeline;
 pub mod progress;
+mod reader;
 pub mod stop;
+mod writer;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -258,7 +260,7 @@ fn known_targets(feeds: &[Feed]) -> Option<u64> {
 fn open(feeds: Vec<Feed>, options: &input::Options) -> Result<Vec<input::Source>, Error> {
     let opened = feeds.into_iter().map(|feed| match feed {
         Feed::File(path) => input::Source::open(&path, options),
-        Feed::Lines { name, lines, .. } => input::Source::reader(&name, pipeline::Lines::new(lines), options),
+        Feed::Lines { name, lines, .. } => input::Source::reader(&name, reader::Lines::new(lines), options),
     });
     Ok(opened.collect::<Result<_, _>>()?)
 }

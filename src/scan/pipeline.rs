@@ -1,10 +1,8 @@
-//! Reader, workers, writer, and the bounded channels between them.
+//! Reader, crew, writer, and the bounded channels between them.
 //! Comes in: opened sources, a prober, a policy, a sink. Goes out: written rows and their tally.
 //! Long-lived workers pull targets; there is no task per target. What the writer cannot take holds the workers, and
 //! what they cannot take holds the reader.
 
-use std::collections::BTreeMap;
-use std::io::Read;
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,13 +14,15 @@ use futures_util::FutureExt as _;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::Error;
-use super::progress::{Counts, Failures, InFlight, Progress, Show, Total, Watched, add, failed_connection, get};
+use super::progress::{Counts, Failures, InFlight, Progress, Show, Total, Watched, failed_connection};
+use super::reader::{Inputs, Reader, TOLD, Work};
 use super::stop::{Level, Stop};
-use crate::input::{self, Item, Source};
+use super::writer::Writer;
+use crate::input::{self, Source};
 use crate::judge;
 use crate::judge::policy::Policy;
 use crate::model::assessment::Judged;
-use crate::model::target::{Entry, Reject, Target};
+use crate::model::target::Target;
 use crate::model::words::Cause;
 use crate::output::{self, Ending, Sink, manifest};
 use crate::plan::{self, Planner};
@@ -59,15 +59,6 @@ pub(super) struct Done {
     /// The inputs that were read to their end, in their order.
     pub(super) inputs: Vec<manifest::Source>,
 }
-
-/// A target on its way; the index is its place in this run's own order.
-struct Work {
-    index: u64,
-    target: Target,
-}
-
-/// How many rejects are told on stderr when nothing else is wanted.
-const TOLD: u64 = 10;
 
 /// How long a run that was stopped waits for its reader.
 const PARTING: Duration = Duration::from_secs(1);
@@ -244,214 +235,11 @@ fn spawn<T: Send + 'static>(
     Ok(take)
 }
 
-struct Reader {
-    planner: Planner,
-    rejects: Option<input::Rejects>,
-    /// How many rejects are still told on stderr; where no file takes them, all.
-    tell: u64,
-    counts: Arc<Counts>,
-    total: Arc<Total>,
-    give: async_channel::Sender<Work>,
-    window: Option<Arc<Semaphore>>,
-    runtime: tokio::runtime::Handle,
-    stop: Stop,
-    progress: Arc<Progress>,
-    next: u64,
-}
-
-/// The inputs that were read to their end, and whether all of them were.
-type Inputs = (Vec<manifest::Source>, bool);
-
-impl Reader {
-    fn read(mut self, targets: &[String], sources: Vec<Source>) -> Result<Inputs, Error> {
-        let mut inputs = Vec::with_capacity(sources.len());
-        for target in targets {
-            if !self.item(input::argument(target))? {
-                return Ok((inputs, false));
-            }
-        }
-        let mut before = 0;
-        for mut source in sources {
-            let (bytes, records) = (source.progress(), get(&self.counts.records));
-            for item in source.by_ref() {
-                if !self.item(item?)? {
-                    return Ok((inputs, false));
-                }
-                self.total.read.store(before + bytes.bytes().0, Ordering::Relaxed);
-            }
-            before += bytes.bytes().0;
-            let records = get(&self.counts.records) - records;
-            if records == 0 && self.tell > 0 {
-                self.progress.say(&format!("warning: {} holds no records", source.name()));
-            }
-            inputs.push(manifest::Source {
-                name: source.name().to_string(),
-                sha256: source.digest().map(hex),
-                records,
-            });
-        }
-        if let Some(rejects) = self.rejects.take() {
-            rejects.finish()?;
-        }
-        self.counts.read_all.store(true, Ordering::Relaxed);
-        Ok((inputs, true))
-    }
-
-    /// Handles one record; false when the run is to stop.
-    fn item(&mut self, item: Item) -> Result<bool, Error> {
-        if self.stop.level() > Level::Run {
-            return Ok(false);
-        }
-        add(&self.counts.records, 1);
-        match item {
-            Item::Entry(entry) => Ok(self.entry(entry)),
-            Item::Reject(reject) => {
-                self.reject(&reject)?;
-                Ok(true)
-            }
-        }
-    }
-
-    fn entry(&mut self, entry: Entry) -> bool {
-        let size = u64::try_from(plan::size(&entry)).unwrap_or(u64::MAX);
-        self.total.pending.store(size, Ordering::Relaxed);
-        let (mut seen, mut excluded) = (0_u64, 0_u64);
-        for target in self.planner.targets(entry) {
-            seen += 1;
-            excluded += u64::from(target.excluded);
-            if let Some(window) = &self.window {
-                // Closed means that the run is over.
-                let Ok(permit) = self.runtime.block_on(window.acquire()) else { return false };
-                permit.forget();
-            }
-            let work = Work { index: self.next, target };
-            // Closed means that nothing more is taken: the run is to stop.
-            if self.stop.level() > Level::Run || self.give.send_blocking(work).is_err() {
-                return false;
-            }
-            self.next += 1;
-            add(&self.counts.taken, 1);
-            self.total.pending.store(size.saturating_sub(seen), Ordering::Relaxed);
-        }
-        self.total.pending.store(0, Ordering::Relaxed);
-        if seen == 0 {
-            add(&self.counts.elsewhere, 1);
-        } else if seen == excluded {
-            add(&self.counts.excluded, 1);
-        }
-        true
-    }
-
-    fn reject(&mut self, reject: &Reject) -> Result<(), Error> {
-        add(&self.counts.rejected, 1);
-        if self.tell > 0 {
-            self.tell -= 1;
-            let record = reject.record.map(|record| format!("record {record}"));
-            let column = (!reject.column.is_empty()).then(|| format!("column {}", reject.column));
-            let place: Vec<String> = record.into_iter().chain(column).collect();
-            let place = if place.is_empty() { String::new() } else { format!(" {}:", place.join(", ")) };
-            let text = if reject.text.is_empty() { String::new() } else { format!(" ({})", reject.text) };
-            self.progress.say(&format!("{}:{place} {}{text}", reject.file, reject.reason));
-            if self.tell == 0 && self.rejects.is_some() {
-                self.progress.say("further rejects are in the rejects file only");
-            }
-        }
-        if let Some(rejects) = &mut self.rejects {
-            rejects.write(reject)?;
-        }
-        Ok(())
-    }
-}
-
-struct Writer {
-    sink: Box<dyn Sink>,
-    counts: Arc<Counts>,
-    window: Option<Arc<Semaphore>>,
-    tally: Tally,
-}
-
-impl Writer {
-    fn write(mut self, mut rows: mpsc::Receiver<(u64, Judged)>, in_order: bool) -> Result<Self, output::Error> {
-        let mut early = BTreeMap::new();
-        let mut next = 0;
-        while let Some((index, judged)) = rows.blocking_recv() {
-            if !in_order {
-                self.row(&judged)?;
-                continue;
-            }
-            early.insert(index, judged);
-            while let Some(judged) = early.remove(&next) {
-                self.row(&judged)?;
-                next += 1;
-            }
-        }
-        // Only a run that was cut short leaves gaps.
-        for judged in early.values() {
-            self.row(judged)?;
-        }
-        Ok(self)
-    }
-
-    fn row(&mut self, judged: &Judged) -> Result<(), output::Error> {
-        for row in judged.rows() {
-            self.sink.write(row)?;
-            self.tally.add(row);
-            add(&self.counts.rows, 1);
-        }
-        add(&self.counts.done, 1);
-        if let Some(window) = &self.window {
-            window.add_permits(1);
-        }
-        Ok(())
-    }
-}
-
-fn hex(digest: [u8; 32]) -> String {
-    let digit = |nibble: u8| char::from_digit(nibble.into(), 16).expect("a nibble is a hex digit");
-    digest.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
-}
-
-/// Lines made by the program, read like a file.
-pub(super) struct Lines {
-    rest: Box<dyn Iterator<Item = String> + Send>,
-    line: Vec<u8>,
-    at: usize,
-}
-
-impl Lines {
-    pub(super) fn new(lines: Box<dyn Iterator<Item = String> + Send>) -> Self {
-        Self { rest: lines, line: Vec::new(), at: 0 }
-    }
-}
-
-impl Read for Lines {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let mut filled = 0;
-        while filled < buffer.len() {
-            let rest = self.line.get(self.at..).unwrap_or_default();
-            if rest.is_empty() {
-                let Some(line) = self.rest.next() else { break };
-                self.line = line.into_bytes();
-                self.line.push(b'\n');
-                self.at = 0;
-                continue;
-            }
-            let room = buffer.get_mut(filled..).unwrap_or_default();
-            let count = rest.len().min(room.len());
-            for (to, from) in room.iter_mut().zip(rest) {
-                *to = *from;
-            }
-            filled += count;
-            self.at += count;
-        }
-        Ok(filled)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::net::SocketAddr;
 
+    use super::super::progress::get;
     use super::*;
     use crate::model::address::Allowed;
     use crate::model::dnsbl::Quorum;

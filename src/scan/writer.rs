@@ -1,0 +1,62 @@
+//! The thread that writes: judged targets in, rows out.
+//! Comes in: targets as they are done. Goes out: rows, in that order or in the input's, and their tally.
+//! What it cannot write ends the run; it never drops a row.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::sync::{Semaphore, mpsc};
+
+use super::progress::{Counts, add};
+use crate::model::assessment::Judged;
+use crate::output::{self, Sink};
+use crate::report::tally::Tally;
+
+/// The thread that writes and counts.
+pub(super) struct Writer {
+    pub(super) sink: Box<dyn Sink>,
+    pub(super) counts: Arc<Counts>,
+    pub(super) window: Option<Arc<Semaphore>>,
+    pub(super) tally: Tally,
+}
+
+impl Writer {
+    /// Writes what comes until nobody gives any more.
+    pub(super) fn write(
+        mut self,
+        mut rows: mpsc::Receiver<(u64, Judged)>,
+        in_order: bool,
+    ) -> Result<Self, output::Error> {
+        let mut early = BTreeMap::new();
+        let mut next = 0;
+        while let Some((index, judged)) = rows.blocking_recv() {
+            if !in_order {
+                self.row(&judged)?;
+                continue;
+            }
+            early.insert(index, judged);
+            while let Some(judged) = early.remove(&next) {
+                self.row(&judged)?;
+                next += 1;
+            }
+        }
+        // Only a run that was cut short leaves gaps.
+        for judged in early.values() {
+            self.row(judged)?;
+        }
+        Ok(self)
+    }
+
+    fn row(&mut self, judged: &Judged) -> Result<(), output::Error> {
+        for row in judged.rows() {
+            self.sink.write(row)?;
+            self.tally.add(row);
+            add(&self.counts.rows, 1);
+        }
+        add(&self.counts.done, 1);
+        if let Some(window) = &self.window {
+            window.add_permits(1);
+        }
+        Ok(())
+    }
+}
