@@ -15,7 +15,7 @@ use super::introduction::Introduction;
 use super::name::Name;
 use super::observed::{Denial, Observed};
 use super::smtp::Session;
-use super::target::{Subject, Target};
+use super::target::Target;
 use super::words::{Basis, Cause, ExchangeStatus, IntroductionStatus, MxStatus, PtrStatus};
 
 /// What one target led to.
@@ -197,14 +197,6 @@ impl Evidence {
             DnsOutcome::Refused => MxStatus::Refused,
             DnsOutcome::Timeout => MxStatus::Timeout,
             DnsOutcome::Na => MxStatus::Na,
-        }
-    }
-
-    /// The introduction recorded by somebody else, for an observed target.
-    pub fn observed_helo(&self) -> Option<&str> {
-        match &self.target.subject {
-            Subject::Observed { helo, .. } => Some(helo),
-            Subject::Domain(_) | Subject::Address(_) => None,
         }
     }
 }

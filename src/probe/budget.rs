@@ -125,7 +125,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_pace_is_kept_within_two_percent() {
+    async fn a_pace_is_never_faster_than_its_rate() {
         let pace = Pace::per_second(2_000.0);
         let start = Instant::now();
         for _ in 0..1_000 {
