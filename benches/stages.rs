@@ -51,7 +51,15 @@ async fn judged() -> (Vec<Judged>, Policy) {
     for (text, sequence) in lab.targets().zip(0..) {
         let Ok(name) = Name::parse(&text) else { continue };
         let subject = Subject::Domain(name);
-        let target = Target { sequence, line: None, text: text.into(), subject, from_network: false, excluded: false };
+        let target = Target {
+            sequence,
+            line: None,
+            text: text.into(),
+            subject,
+            from_network: false,
+            excluded: false,
+            unstable: false,
+        };
         judged.push(judge::assess(prober.gather(target).await, &policy));
     }
     (judged, policy)

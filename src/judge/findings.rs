@@ -30,7 +30,7 @@ impl Found {
         self
     }
 
-    /// The cause of the unknown it makes.
+    /// The cause of the unknown it makes, or why the rule does not apply.
     pub(super) const fn because(mut self, cause: Cause) -> Self {
         self.cause = Some(cause);
         self
@@ -48,7 +48,7 @@ impl Found {
 struct Slot {
     failed: bool,
     unknown: Option<Cause>,
-    na: bool,
+    na: Option<Cause>,
 }
 
 /// Everything found for one row.
@@ -95,7 +95,10 @@ impl Findings {
                     let cause = found.cause.expect("a finding that leaves a rule unknown says why");
                     self.missing(effect.rule, cause);
                 }
-                Force::Na => self.na(effect.rule),
+                Force::Na => {
+                    let cause = found.cause.expect("a finding by which a rule does not apply says why");
+                    self.na(effect.rule, cause);
+                }
                 Force::Part | Force::Nothing => {}
             }
         }
@@ -105,14 +108,14 @@ impl Findings {
     pub(super) fn missing(&mut self, rule: Rule, cause: Cause) {
         if rule == Rule::Reverse && self.profile == Profile::Rfc5321 {
             // That profile asks nothing of the reverse zone, so nothing is missing.
-            return self.na(rule);
+            return self.na(rule, Cause::Profile);
         }
         self.slot(rule).unknown.get_or_insert(cause);
     }
 
-    /// The rule does not apply.
-    pub(super) fn na(&mut self, rule: Rule) {
-        self.slot(rule).na = true;
+    /// The rule does not apply; the first reason is kept.
+    pub(super) fn na(&mut self, rule: Rule, cause: Cause) {
+        self.slot(rule).na.get_or_insert(cause);
     }
 
     /// The verdict of a rule as things stand.
@@ -120,23 +123,34 @@ impl Findings {
         match self.slots.get(rule as usize).expect(SLOTS) {
             Slot { failed: true, .. } => Verdict::Fail,
             Slot { unknown: Some(_), .. } => Verdict::Unknown,
-            Slot { na: true, .. } => Verdict::Na,
+            Slot { na: Some(_), .. } => Verdict::Na,
             Slot { .. } => Verdict::Pass,
         }
     }
 
-    /// The cause of a rule's unknown; None when it is not unknown.
+    /// Why a rule is unknown, or does not apply; None when it passes or fails.
     pub(super) fn cause(&self, rule: Rule) -> Option<Cause> {
-        self.slots.get(rule as usize).expect(SLOTS).unknown.filter(|_| self.verdict(rule) == Verdict::Unknown)
+        let slot = self.slots.get(rule as usize).expect(SLOTS);
+        match self.verdict(rule) {
+            Verdict::Unknown => slot.unknown,
+            Verdict::Na => slot.na,
+            Verdict::Pass | Verdict::Fail => None,
+        }
     }
 
-    /// All verdicts and the cause of each unknown, in the order of the rules.
-    pub(super) fn verdicts(&self) -> ([Verdict; Rule::ALL.len()], Vec<(Rule, Cause)>) {
+    /// All verdicts, in the order of the rules.
+    pub(super) fn verdicts(&self) -> [Verdict; Rule::ALL.len()] {
         let mut verdicts = [Verdict::Na; Rule::ALL.len()];
         for (verdict, &rule) in verdicts.iter_mut().zip(Rule::ALL) {
             *verdict = self.verdict(rule);
         }
-        (verdicts, Rule::ALL.iter().filter_map(|&rule| Some((rule, self.cause(rule)?))).collect())
+        verdicts
+    }
+
+    /// The causes of all rules with this verdict, in the order of the rules.
+    pub(super) fn why(&self, verdict: Verdict) -> Vec<(Rule, Cause)> {
+        let rules = Rule::ALL.iter().filter(|&&rule| self.verdict(rule) == verdict);
+        rules.filter_map(|&rule| Some((rule, self.cause(rule)?))).collect()
     }
 
     /// The findings, most severe first, then in the order of the table.
@@ -191,7 +205,8 @@ mod tests {
     fn fail_beats_unknown_beats_na_beats_pass() {
         let mut out = findings();
         assert_eq!(out.verdict(Rule::Reverse), Verdict::Pass);
-        out.na(Rule::Reverse);
+        out.na(Rule::Reverse, Cause::Profile);
+        assert_eq!(out.why(Verdict::Na), [(Rule::Reverse, Cause::Profile)]);
         assert_eq!(out.verdict(Rule::Reverse), Verdict::Na);
         out.add(Found::of(Code::PtrDnsFailure).because(Cause::Servfail));
         out.missing(Rule::Reverse, Cause::Timeout);

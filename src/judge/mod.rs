@@ -74,25 +74,26 @@ fn row(evidence: &Evidence, policy: &Policy, domain: &[Placed], place: Place) ->
             server(case, &mut out);
             asked = Some(&case.listings);
         }
-        Standing::Excluded => out.add(Found::of(Code::ScannerExcluded).form(1)),
-        Standing::NoServer => SERVER_RULES.into_iter().for_each(|rule| out.na(rule)),
+        Standing::Excluded => out.add(Found::of(Code::ScannerExcluded).because(Cause::Excluded).form(1)),
+        Standing::NoServer(cause) => SERVER_RULES.into_iter().for_each(|rule| out.na(rule, cause)),
         Standing::Unreached(cause) => SERVER_RULES.into_iter().for_each(|rule| out.missing(rule, cause)),
     }
     if evidence.target.excluded {
         out = Findings::new(basis, policy.profile);
-        out.add(Found::of(Code::ScannerExcluded));
+        out.add(Found::of(Code::ScannerExcluded).because(Cause::Excluded));
         asked = None;
     } else {
         mx::judge(evidence, domain, place.route, &mut out);
     }
 
     let told = |part: fn(&lists::Tally) -> &Vec<Box<str>>| asked.map(part).cloned().unwrap_or_default();
-    let (verdicts, unknown_why) = out.verdicts();
+    let verdicts = out.verdicts();
     Assessment {
         route: place.route.map(index),
         host: place.host.map(index),
         verdicts,
-        unknown_why,
+        unknown_why: out.why(Verdict::Unknown),
+        na_why: out.why(Verdict::Na),
         overall: overall(&verdicts),
         ptr_class: case.as_ref().and_then(Case::ptr_class),
         listed: told(|tally| &tally.listed),
@@ -112,8 +113,8 @@ enum Standing<'a> {
     Judged(&'a Case<'a>),
     /// It is on the exclusion list.
     Excluded,
-    /// By the facts there is none, or none that anybody could reach.
-    NoServer,
+    /// By the facts there is none, or none that anybody could reach, for this reason.
+    NoServer(Cause),
     /// It is not known whether there is one, or nobody asked.
     Unreached(Cause),
 }
@@ -122,8 +123,10 @@ fn standing<'a>(evidence: &Evidence, route: Option<&Route>, case: Option<&'a Cas
     if let Some(case) = case {
         return match case.host {
             Host { session, .. } if session.connect == ConnectStatus::Excluded => Standing::Excluded,
-            Host { special: Some(_), .. } => Standing::NoServer,
-            Host { session, .. } if session.connect == ConnectStatus::Special => Standing::NoServer,
+            Host { special: Some(_), .. } => Standing::NoServer(Cause::SpecialAddress),
+            Host { session, .. } if session.connect == ConnectStatus::Special => {
+                Standing::NoServer(Cause::SpecialAddress)
+            }
             _ => Standing::Judged(case),
         };
     }
@@ -142,7 +145,9 @@ fn standing<'a>(evidence: &Evidence, route: Option<&Route>, case: Option<&'a Cas
 fn no_route(evidence: &Evidence) -> Standing<'static> {
     match evidence.mx_status() {
         MxStatus::Ok | MxStatus::Implicit => Standing::Unreached(Cause::NotAsked),
-        _ => Standing::NoServer,
+        MxStatus::NullMx => Standing::NoServer(Cause::NullMx),
+        MxStatus::None => Standing::NoServer(Cause::NoMailDomain),
+        _ => Standing::NoServer(Cause::NoServer),
     }
 }
 
@@ -154,11 +159,12 @@ fn without_address(exchange: &Exchange) -> Standing<'static> {
     let gone = DnsOutcome::Denied(Denial::Nxdomain);
     let nowhere = DnsOutcome::of(&addresses.v4) == gone || DnsOutcome::of(&addresses.v6) == gone;
     match (outcome, cause) {
-        _ if exchange.name.is_root() || is_address_text(&exchange.name) => Standing::NoServer,
-        (DnsOutcome::Denied(_), _) => Standing::NoServer,
+        _ if exchange.name.is_root() => Standing::NoServer(Cause::NullMx),
+        _ if is_address_text(&exchange.name) => Standing::NoServer(Cause::NoServer),
+        (DnsOutcome::Denied(_), _) => Standing::NoServer(Cause::NoServer),
         (DnsOutcome::Na, Some(Cause::Excluded)) => Standing::Excluded,
         (DnsOutcome::Ok, _) => Standing::Unreached(Cause::NotAsked),
-        _ if nowhere => Standing::NoServer,
+        _ if nowhere => Standing::NoServer(Cause::NoServer),
         (_, cause) => Standing::Unreached(cause.unwrap_or(Cause::NotAsked)),
     }
 }
@@ -175,11 +181,14 @@ fn server(case: &Case<'_>, out: &mut Findings) {
             forward::judge(case, out);
         }
         Verdict::Unknown => NAME_RULES.into_iter().for_each(|rule| out.missing(rule, Cause::NoIntroduction)),
-        Verdict::Fail | Verdict::Na => NAME_RULES.into_iter().for_each(|rule| out.na(rule)),
+        verdict => {
+            let cause = out.cause(Rule::Introduces).filter(|_| verdict == Verdict::Na).unwrap_or(Cause::NoName);
+            NAME_RULES.into_iter().for_each(|rule| out.na(rule, cause));
+        }
     }
     reverse::judge(case, out);
     if case.policy.profile == Profile::Rfc5321 {
-        out.na(Rule::Reverse);
+        out.na(Rule::Reverse, Cause::Profile);
     }
     lists::judge(case, out);
 }

@@ -127,6 +127,8 @@ proptest! {
             for &rule in Rule::ALL {
                 let causes = row.unknown_why.iter().filter(|(of, _)| *of == rule).count();
                 prop_assert_eq!(causes, usize::from(row.verdict(rule) == Verdict::Unknown), "{}", rule);
+                let reasons = row.na_why.iter().filter(|(of, _)| *of == rule).count();
+                prop_assert_eq!(reasons, usize::from(row.verdict(rule) == Verdict::Na), "{}", rule);
             }
             prop_assert!(row.findings.is_sorted_by_key(|finding| (finding.severity, finding.code)));
             prop_assert!(row.findings.windows(2).all(|pair| pair[0].code != pair[1].code));

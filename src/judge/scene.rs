@@ -115,16 +115,26 @@ pub(super) fn host(address: IpAddr, own: &str) -> Host {
         session: session(own),
         introduction: Some(introduction(own, IntroducedBy::Greeting)),
         ehlo: Some(introduction(own, IntroducedBy::Ehlo)),
-        introduced: Introduced { addresses, mx: Observed::NotAsked(Cause::NotAsked) },
+        introduced: Introduced {
+            addresses,
+            mx: Observed::NotAsked(Cause::NotAsked),
+            sibling: Observed::NotAsked(Cause::NotAsked),
+        },
         listings: (0..5)
-            .map(|list| Listing { list, codes: nxdomain(), reason: Observed::NotAsked(Cause::NotAsked) })
+            .map(|list| Listing { list, codes: nxdomain(), reason: Observed::NotAsked(Cause::NotAsked), void: false })
             .collect(),
+        domains: Vec::new(),
         scanned_at: NOW,
     }
 }
 
 pub(super) fn exchange(own: &str, v4: Answer<Ipv4Addr>, v6: Answer<Ipv6Addr>) -> Exchange {
-    Exchange { name: name(own), addresses: Addresses { v4, v6 }, organisation: Observed::NotAsked(Cause::NotAsked) }
+    Exchange {
+        name: name(own),
+        addresses: Addresses { v4, v6 },
+        organisation: Observed::NotAsked(Cause::NotAsked),
+        domains: Vec::new(),
+    }
 }
 
 /// What an exchange's route is when its host is good.
@@ -154,6 +164,7 @@ fn list(zone: &str, class: ListClass, weight: f32, core: bool, ipv6: bool) -> Li
         codes: if class == ListClass::SpamSource { vec![rule, relay] } else { vec![rule] },
         ipv4: true,
         ipv6,
+        names: false,
         core,
         lookup: None,
         rate: None,
@@ -201,7 +212,8 @@ impl Scene {
 
     fn of(n: u8, subject: Subject, mx: Option<Answer<Mx>>, routes: Vec<Route>) -> Self {
         let text = format!("s{n:02}").into();
-        let target = Target { sequence: 0, line: Some(1), text, subject, from_network: false, excluded: false };
+        let target =
+            Target { sequence: 0, line: Some(1), text, subject, from_network: false, excluded: false, unstable: false };
         let evidence = Evidence { target, mx, routes, capped: false, scanned_at: NOW, elapsed_ms: 50, attempts: 1 };
         Self { n, evidence, policy: policy() }
     }
@@ -243,7 +255,8 @@ impl Scene {
             Observed::Failed(failure) => Observed::Failed(failure.clone()),
             Observed::NotAsked(cause) => Observed::NotAsked(*cause),
         };
-        host.introduced = Introduced { addresses: Addresses { v4, v6 }, mx };
+        host.introduced =
+            Introduced { addresses: Addresses { v4, v6 }, mx, sibling: Observed::NotAsked(Cause::NotAsked) };
     }
 
     /// The server says something that is no name to look up.

@@ -241,6 +241,7 @@ impl Lab {
                 codes: vec![CodeRule { from: code, to: code, class, weight }],
                 ipv4: true,
                 ipv6: true,
+                names: false,
                 core: list == List::Bl1,
                 rate: None,
             }

@@ -19,6 +19,8 @@ pub struct Assessment {
     pub verdicts: [Verdict; Rule::ALL.len()],
     /// The cause of each unknown, in the order of `Rule::ALL`.
     pub unknown_why: Vec<(Rule, Cause)>,
+    /// Why each rule that does not apply does not, in the order of `Rule::ALL`.
+    pub na_why: Vec<(Rule, Cause)>,
     /// The five rules in one word.
     pub overall: Overall,
     /// What the PTR name says about the address; None when there is no host.

@@ -72,6 +72,8 @@ pub struct List {
     pub ipv4: bool,
     /// Whether it serves IPv6 addresses.
     pub ipv6: bool,
+    /// Whether it lists domain names instead of addresses (RFC 5782 §3).
+    pub names: bool,
     /// One of the lists of which the quorum needs one.
     pub core: bool,
     /// Where a listing is looked up and removed.
@@ -110,6 +112,18 @@ pub struct Listing {
     pub codes: Answer<Ipv4Addr>,
     /// The TXT question, asked once and only after a hit.
     pub reason: Answer<Box<str>>,
+    /// The answer is kept as it came and not believed: the list failed the first test of its health after it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub void: bool,
+}
+
+/// What one list of domain names said about one organisational domain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DomainListing {
+    /// The domain asked about.
+    pub name: Name,
+    /// What the list said.
+    pub listing: Listing,
 }
 
 /// Whether a list can be trusted in this run (RFC 5782 §5).

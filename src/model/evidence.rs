@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::address::Special;
 use super::dns::{Addresses, Answer, Data, Mx};
-use super::dnsbl::Listing;
+use super::dnsbl::{DomainListing, Listing};
 use super::introduction::Introduction;
 use super::name::Name;
 use super::observed::{Denial, Observed};
@@ -57,6 +57,9 @@ pub struct Exchange {
     pub addresses: Addresses,
     /// SOA of its organisational domain, asked only when the name does not exist: absent means dangling.
     pub organisation: Answer<Data>,
+    /// What the lists of domain names said about its organisational domain.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub domains: Vec<DomainListing>,
 }
 
 /// One server at one address.
@@ -82,6 +85,9 @@ pub struct Host {
     pub introduced: Introduced,
     /// What the blocklists said.
     pub listings: Vec<Listing>,
+    /// What the lists of domain names said about the organisational domains of the introduction and the PTR names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub domains: Vec<DomainListing>,
     /// Milliseconds since 1970 when this server was asked.
     pub scanned_at: i64,
 }
@@ -102,6 +108,13 @@ pub struct Introduced {
     pub addresses: Addresses,
     /// Its MX records, asked only when it has no address.
     pub mx: Answer<Mx>,
+    /// Addresses, in the peer's own family, of a sibling with a random label: seen where the name is only a wildcard's.
+    #[serde(default = "not_asked")]
+    pub sibling: Answer<IpAddr>,
+}
+
+fn not_asked<T>() -> Answer<T> {
+    Observed::NotAsked(Cause::NotAsked)
 }
 
 impl Introduced {
@@ -110,6 +123,7 @@ impl Introduced {
         Self {
             addresses: Addresses { v4: Observed::NotAsked(cause), v6: Observed::NotAsked(cause) },
             mx: Observed::NotAsked(cause),
+            sibling: Observed::NotAsked(cause),
         }
     }
 }

@@ -54,6 +54,9 @@ pub struct Target {
     pub from_network: bool,
     /// True when the target itself is on the exclusion list.
     pub excluded: bool,
+    /// True when the input, up to this record, holds three or more names of two or more organisations for this client.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unstable: bool,
 }
 
 /// What a target is about.

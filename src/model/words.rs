@@ -388,7 +388,7 @@ words! {
 }
 
 words! {
-    /// Why something is not known: the cause behind every `unknown`.
+    /// Why something is not known, or does not apply: the cause behind every `unknown` and every `na`.
     Cause {
         /// No answer in time.
         Timeout = "timeout",
@@ -458,6 +458,28 @@ words! {
         NoIntroduction = "no-introduction",
         /// Too few healthy blocklists answered.
         QuorumMissed = "quorum-missed",
+        /// The blocklist failed its test entries, before or after it was asked.
+        ListUnhealthy = "list-unhealthy",
+        /// What may be asked of the blocklist in a day has been asked.
+        BudgetSpent = "budget-spent",
+        /// The target is no domain, so it has no MX data.
+        NotADomain = "not-a-domain",
+        /// The domain says by a null MX that it takes no mail (RFC 7505).
+        NullMx = "null-mx",
+        /// The domain has neither MX records nor an address.
+        NoMailDomain = "no-mail-domain",
+        /// By its own data there is no server that anybody could reach.
+        NoServer = "no-server",
+        /// The server says that it does not take mail (RFC 7504).
+        NoMailService = "no-mail-service",
+        /// The server gave no name.
+        NoName = "no-name",
+        /// The introduction is nothing that DNS can be asked for.
+        NotAName = "not-a-name",
+        /// The introduced name does not exist.
+        NameAbsent = "name-absent",
+        /// The profile does not ask for it.
+        Profile = "profile",
     }
 }
 

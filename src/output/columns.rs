@@ -12,8 +12,8 @@ use crate::model::observed::Observed;
 use crate::model::smtp::{Certificate, Reply, Session, Tls};
 use crate::model::target::Subject;
 use crate::model::words::{
-    Basis, CertTrust, ConnectStatus, ExchangeStatus, IntroducedBy, IntroductionClass, IntroductionStatus, MxStatus,
-    Overall, PtrClass, PtrStatus, Rule, SmtpStatus, TargetKind, TlsStatus, Verdict,
+    Basis, Cause, CertTrust, ConnectStatus, ExchangeStatus, IntroducedBy, IntroductionClass, IntroductionStatus,
+    MxStatus, Overall, PtrClass, PtrStatus, Rule, SmtpStatus, TargetKind, TlsStatus, Verdict,
 };
 
 /// The version of the column table; it grows when a column changes its meaning.
@@ -202,7 +202,8 @@ pub static COLUMNS: &[Column] = &[
     column("findings", Kind::List, "ids of the findings, most severe first",
         |row| Cell::List(row.assessment.findings.iter().map(|finding| Cow::Borrowed(finding.code.as_str())).collect())),
     column("unknown_why", Kind::List, "`rule=cause` of each unknown",
-        |row| Cell::List(row.assessment.unknown_why.iter().map(|(rule, cause)| Cow::Owned([rule.as_str(), "=", cause.as_str()].concat())).collect())),
+        |row| why(&row.assessment.unknown_why)),
+    column("na_why", Kind::List, "`rule=reason` of each `na`", |row| why(&row.assessment.na_why)),
     column("attempts", Kind::U8, "how often the target was tried, from 1",
         |row| Cell::Number(u64::from(row.evidence.attempts))),
     column("scanned_at", Kind::Timestamp, "when the target was taken up",
@@ -210,6 +211,10 @@ pub static COLUMNS: &[Column] = &[
     column("elapsed_ms", Kind::U32, "milliseconds the target took, waiting included",
         |row| Cell::Number(u64::from(row.evidence.elapsed_ms))),
 ];
+
+fn why(causes: &[(Rule, Cause)]) -> Cell<'_> {
+    Cell::List(causes.iter().map(|(rule, cause)| Cow::Owned([rule.as_str(), "=", cause.as_str()].concat())).collect())
+}
 
 fn text(text: &str) -> Cell<'_> {
     Cell::Text(Cow::Borrowed(text))

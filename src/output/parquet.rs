@@ -50,6 +50,7 @@ const REPEATING: &[&str] = &[
     "dnsbl_unknown",
     "findings",
     "unknown_why",
+    "na_why",
     "attempts",
 ];
 

@@ -44,7 +44,15 @@ fn reply(code: u16, lines: &[&str]) -> Reply {
 }
 
 pub(super) fn target(text: &str, subject: Subject) -> Target {
-    Target { sequence: 0, line: Some(1), text: Arc::from(text), subject, from_network: false, excluded: false }
+    Target {
+        sequence: 0,
+        line: Some(1),
+        text: Arc::from(text),
+        subject,
+        from_network: false,
+        excluded: false,
+        unstable: false,
+    }
 }
 
 pub(super) fn evidence(target: Target) -> Evidence {
@@ -57,6 +65,7 @@ pub(super) fn assessment(verdict: Verdict, overall: Overall) -> Assessment {
         host: None,
         verdicts: [verdict; Rule::ALL.len()],
         unknown_why: Vec::new(),
+        na_why: Vec::new(),
         overall,
         ptr_class: None,
         listed: Vec::new(),
@@ -125,12 +134,18 @@ pub(super) fn host(address: &str) -> Host {
             class: IntroductionClass::Fqdn,
         }),
         ehlo: None,
-        introduced: Introduced { addresses: Addresses { v4, v6 }, mx: Observed::NotAsked(Cause::NotAsked) },
+        introduced: Introduced {
+            addresses: Addresses { v4, v6 },
+            mx: Observed::NotAsked(Cause::NotAsked),
+            sibling: Observed::NotAsked(Cause::NotAsked),
+        },
         listings: vec![Listing {
             list: 0,
             codes: absent(Denial::Nxdomain),
             reason: Observed::NotAsked(Cause::NotAsked),
+            void: false,
         }],
+        domains: Vec::new(),
         scanned_at: NOON,
     }
 }
@@ -146,6 +161,7 @@ pub(super) fn domain(text: &str, host: Host) -> Judged {
             name: exchange,
             addresses: host.introduced.addresses.clone(),
             organisation: Answer::<Data>::NotAsked(Cause::NotAsked),
+            domains: Vec::new(),
         })),
         hosts: vec![Arc::new(host)],
     });
@@ -186,6 +202,7 @@ pub(super) fn all() -> Vec<Judged> {
             name: Name::root(),
             addresses: Introduced::not_asked(Cause::NotAsked).addresses,
             organisation: Observed::NotAsked(Cause::NotAsked),
+            domains: Vec::new(),
         })),
         hosts: Vec::new(),
     });

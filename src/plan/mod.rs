@@ -107,7 +107,15 @@ impl Iterator for Targets {
             if self.settings.shard.is_none_or(|shard| shard.holds(&subject)) {
                 let excluded = self.excluded(&subject);
                 let text = Arc::clone(&self.text);
-                return Some(Target { sequence, line: self.line, text, subject, from_network, excluded });
+                return Some(Target {
+                    sequence,
+                    line: self.line,
+                    text,
+                    subject,
+                    from_network,
+                    excluded,
+                    unstable: false,
+                });
             }
         }
     }

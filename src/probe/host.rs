@@ -45,6 +45,7 @@ impl<L: Lookup> Prober<L> {
             ehlo,
             introduced,
             listings,
+            domains: Vec::new(),
             scanned_at: super::now_ms(),
         }
     }
@@ -75,6 +76,7 @@ impl<L: Lookup> Prober<L> {
             ehlo: None,
             introduced,
             listings,
+            domains: Vec::new(),
             scanned_at: super::now_ms(),
         }
     }
@@ -98,6 +100,7 @@ impl<L: Lookup> Prober<L> {
             ehlo: None,
             introduced: Introduced::not_asked(cause),
             listings: Vec::new(),
+            domains: Vec::new(),
             scanned_at: super::now_ms(),
         }
     }
@@ -184,7 +187,7 @@ impl<L: Lookup> Prober<L> {
         let v4 = bare(addresses.v4.absent().is_some(), addresses.v4.seen().is_some_and(|a| a.values.is_empty()));
         let v6 = bare(addresses.v6.absent().is_some(), addresses.v6.seen().is_some_and(|a| a.values.is_empty()));
         let mx = if v4 && v6 { self.ask(name).await } else { Observed::NotAsked(Cause::NotAsked) };
-        Introduced { addresses, mx }
+        Introduced { addresses, mx, sibling: Observed::NotAsked(Cause::NotAsked) }
     }
 
     /// Both families of a name, side by side.
@@ -200,7 +203,7 @@ impl<L: Lookup> Prober<L> {
         let asked = self.lists.iter().zip(0_u16..).map(|((list, pace), at)| async move {
             let Some(name) = dnsbl::query::name(list, address) else {
                 let (codes, reason) = (Observed::NotAsked(Cause::NotAsked), Observed::NotAsked(Cause::NotAsked));
-                return Listing { list: at, codes, reason };
+                return Listing { list: at, codes, reason, void: false };
             };
             let codes: Answer<std::net::Ipv4Addr> = self.ask_paced(name.clone(), pace).await;
             // Asked once and only after a hit: the text is for people.
@@ -209,7 +212,7 @@ impl<L: Lookup> Prober<L> {
             } else {
                 Observed::NotAsked(Cause::NotAsked)
             };
-            Listing { list: at, codes, reason }
+            Listing { list: at, codes, reason, void: false }
         });
         join_all(asked).await
     }

@@ -331,7 +331,12 @@ impl<L: Lookup> Prober<L> {
         // The root has no address to ask for, and the text of an address would ask the root for a number.
         if name.is_root() || is_address_text(name) {
             let addresses = Introduced::not_asked(Cause::NotAsked).addresses;
-            return Exchange { name: name.clone(), addresses, organisation: Observed::NotAsked(Cause::NotAsked) };
+            return Exchange {
+                name: name.clone(),
+                addresses,
+                organisation: Observed::NotAsked(Cause::NotAsked),
+                domains: Vec::new(),
+            };
         }
         let addresses = self.addresses(name).await;
         let gone = [addresses.v4.absent(), addresses.v6.absent()];
@@ -340,7 +345,7 @@ impl<L: Lookup> Prober<L> {
             Some(organisation) if gone => self.start_of_authority(organisation).await,
             _ => Observed::NotAsked(Cause::NotAsked),
         };
-        Exchange { name: name.clone(), addresses, organisation }
+        Exchange { name: name.clone(), addresses, organisation, domains: Vec::new() }
     }
 }
 

@@ -129,6 +129,7 @@ mod tests {
             ehlo: None,
             introduced: Introduced::not_asked(Cause::NoIntroduction),
             listings: Vec::new(),
+            domains: Vec::new(),
             scanned_at: 1,
         }
     }

@@ -60,7 +60,15 @@ fn settings(endpoint: SocketAddr) -> Settings {
 }
 
 fn target(subject: Subject) -> Target {
-    Target { sequence: 0, line: Some(1), text: Arc::from("as given"), subject, from_network: false, excluded: false }
+    Target {
+        sequence: 0,
+        line: Some(1),
+        text: Arc::from("as given"),
+        subject,
+        from_network: false,
+        excluded: false,
+        unstable: false,
+    }
 }
 
 fn domain(name: &str) -> Target {

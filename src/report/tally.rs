@@ -336,7 +336,9 @@ mod tests {
                 list: 0,
                 codes: Observed::NotAsked(Cause::NotAsked),
                 reason: Observed::NotAsked(Cause::NotAsked),
+                void: false,
             }],
+            domains: Vec::new(),
             scanned_at: 0,
         };
         let unknown = verdict == Verdict::Unknown;
@@ -345,6 +347,7 @@ mod tests {
             host: Some(0),
             verdicts: [verdict; Rule::ALL.len()],
             unknown_why: unknown.then_some((Rule::Introduces, Cause::ConnectTimeout)).into_iter().collect(),
+            na_why: Vec::new(),
             overall: match verdict {
                 Verdict::Pass => Overall::Conformant,
                 Verdict::Fail => Overall::Misconfigured,
@@ -367,6 +370,7 @@ mod tests {
             subject: Subject::Address(address),
             from_network: false,
             excluded: false,
+            unstable: false,
         };
         let route = Route { preference: None, exchange: None, hosts: vec![Arc::new(host)] };
         let evidence = Evidence {

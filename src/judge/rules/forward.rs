@@ -22,11 +22,11 @@ pub(in super::super) fn judge(case: &Case<'_>, out: &mut Findings) {
             Verdict::Pass => matches(case, &name, out),
             // The finding that left R3 unknown has done the same to R4.
             Verdict::Unknown => {}
-            Verdict::Fail | Verdict::Na => out.na(Rule::Matches),
+            Verdict::Fail | Verdict::Na => out.na(Rule::Matches, Cause::NameAbsent),
         }
     } else {
-        out.na(Rule::Exists);
-        out.na(Rule::Matches);
+        out.na(Rule::Exists, Cause::NotAName);
+        out.na(Rule::Matches, Cause::NotAName);
         literal_mismatch(case, introduction, out);
     }
 }

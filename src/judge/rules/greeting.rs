@@ -104,8 +104,10 @@ fn refused(case: &Case<'_>, greeting: &Reply, out: &mut Findings) {
             Found::of(Code::GreetingScannerBlocked).because(Cause::ScannerBlocked).detail(text)
         }
         // RFC 7504 §2: 521 means by itself that no mail is accepted here.
-        521 => Found::of(Code::GreetingNoService).detail(text),
-        554 | 556 if greeted.no_service => Found::of(Code::GreetingNoService).detail(text),
+        521 => Found::of(Code::GreetingNoService).because(Cause::NoMailService).detail(text),
+        554 | 556 if greeted.no_service => {
+            Found::of(Code::GreetingNoService).because(Cause::NoMailService).detail(text)
+        }
         400..500 => Found::of(Code::GreetingNot220).because(Cause::Deferred).detail(text),
         _ => Found::of(Code::GreetingNot220).because(Cause::Rejected).detail(text),
     });

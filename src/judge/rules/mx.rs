@@ -37,7 +37,7 @@ enum What {
 /// The part of a domain's findings that belongs into one row, and the verdict of all.
 pub(in super::super) fn judge(evidence: &Evidence, domain: &[Placed], route: Option<usize>, out: &mut Findings) {
     if evidence.target.kind() != TargetKind::Domain {
-        return out.na(Rule::Mx);
+        return out.na(Rule::Mx, Cause::NotADomain);
     }
     for placed in domain {
         match &placed.what {
@@ -123,7 +123,7 @@ impl<'a> Domain<'a> {
                 self.reachability();
                 self.families();
             }
-            MxStatus::None => self.add(None, Found::of(Code::MxNone)),
+            MxStatus::None => self.add(None, Found::of(Code::MxNone).because(Cause::NoMailDomain)),
             _ => {
                 let unknown = self.exchanges().find_map(|exchange| unknown(&exchange.addresses));
                 let (cause, asked) = unknown.unwrap_or((Cause::NotAsked, false));
@@ -140,7 +140,7 @@ impl<'a> Domain<'a> {
         let roots: Vec<&Mx> = records.iter().filter(|mx| mx.exchange.is_root()).collect();
         if let [root, ..] = roots.as_slice() {
             let code = if records.len() == 1 { Code::MxNull } else { Code::MxNullPlusOthers };
-            self.add(None, Found::of(code));
+            self.add(None, Found::of(code).because(Cause::NullMx));
             if root.preference != 0 {
                 self.add(None, Found::of(Code::MxNullNonzero).detail(format!("MX {} .", root.preference)));
             }

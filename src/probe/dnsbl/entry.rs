@@ -239,6 +239,7 @@ impl Entry {
             codes: std::iter::once(refusals).chain(codes).collect(),
             ipv4: self.ipv4,
             ipv6: self.ipv6,
+            names: self.kind == Kind::Name,
             core: self.core,
             lookup: self.lookup.as_deref().map(Arc::from),
             rate: self.rate,
