@@ -30,7 +30,7 @@ use crate::probe::smtp::session::{Caller, Limits};
 use crate::probe::smtp::tls;
 use crate::probe::{self, Families, Wanted, dns};
 use crate::scan::progress::Show;
-use crate::scan::{Feed, Job};
+use crate::scan::{Feed, Job, Receiver};
 
 /// Questions a second in all: what one recursive resolver on a small machine answers without effort.
 const DNS_RATE: f64 = 5_000.0;
@@ -79,6 +79,9 @@ pub enum Error {
     /// `--relay`.
     #[error("--relay {0:?} is no network")]
     Relay(String),
+    /// `--receiver`.
+    #[error("--receiver {0:?} is neither a host name nor an address")]
+    Receiver(String),
     /// A rate below zero, or no number.
     #[error("{option} {rate} is no rate: give a number per second, or 0 for unlimited")]
     Rate {
@@ -229,6 +232,7 @@ pub fn scan_in(args: typed::Scan, lab: Option<Lab>) -> Result<Meant, Error> {
         },
         profile,
         quorum,
+        receivers: receivers(&args.receiver, world)?,
         seed: args.seed,
         rejects: rejects(&args),
         format: output::Options { format: args.format.map(format), csv_raw: args.csv_raw },
@@ -328,6 +332,16 @@ fn allowed(typed: &[String], lab: Option<&Lab>) -> Result<Vec<IpNet>, Error> {
         }
     }
     Ok(networks)
+}
+
+/// Those who recorded introductions; in the lab, its own receiver.
+fn receivers(typed: &[String], lab: Option<&Lab>) -> Result<Vec<Receiver>, Error> {
+    let named = lab.filter(|_| typed.is_empty()).map(|lab| Receiver::Name(lab.receiver()));
+    let read = |text: &String| {
+        let address = text.parse().map(Receiver::Address);
+        address.or_else(|_| Name::parse(text).map(Receiver::Name)).map_err(|_| Error::Receiver(text.clone()))
+    };
+    named.into_iter().map(Ok).chain(typed.iter().map(read)).collect()
 }
 
 fn caller(args: &typed::Scan, profile: Profile, naming: Naming, lab: Option<&Lab>) -> Result<Caller, Error> {
@@ -482,6 +496,7 @@ fn configuration(args: &typed::Scan) -> serde_json::Value {
         "input": paths(&args.input),
         "column": args.column,
         "helo-column": args.helo_column,
+        "receiver": args.receiver,
         "exclude": paths(&args.exclude),
         "shard": args.shard,
         "output": args.output.as_ref().map(|path| path.display().to_string()),

@@ -174,10 +174,12 @@ async fn lab(args: &cli::lab::Lab) -> Result<ExitCode, Error> {
 /// The verdicts that a scan of the lab must come to, as CSV.
 fn print_truth(lab: &Lab) -> Result<ExitCode, Error> {
     let rules = Rule::ALL.iter().map(|rule| rule.as_str());
-    let header = ["target", "exchange", "address"].into_iter().chain(rules).chain(["findings"]).map(str::to_owned);
+    let header =
+        ["target", "helo", "exchange", "address"].into_iter().chain(rules).chain(["findings"]).map(str::to_owned);
     let rows = lab.truth().map(|truth| {
         let place = [
             truth.target,
+            truth.helo.unwrap_or_default(),
             truth.exchange.map_or_else(String::new, |name| name.to_string()),
             truth.address.map_or_else(String::new, |address| address.to_string()),
         ];

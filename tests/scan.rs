@@ -19,7 +19,8 @@ use mxcensus::scan::stop::Stop;
 use mxcensus::scan::{self, Outcome};
 use serde_json::Value;
 
-type Key = (String, Option<String>, Option<String>);
+/// Target, recorded introduction, exchange, address.
+type Key = (String, Option<String>, Option<String>, Option<String>);
 
 async fn scan_of(lab: Lab, output: &Path, more: &[&str]) -> (Outcome, Lab) {
     let output = output.to_str().unwrap();
@@ -36,7 +37,8 @@ fn rows(path: &Path) -> BTreeMap<Key, Value> {
     for line in text.lines() {
         let row: Value = serde_json::from_str(line).unwrap();
         let word = |name: &str| row[name].as_str().map(str::to_owned);
-        let key = (word("target").unwrap(), word("exchange"), word("address"));
+        let helo = word("introduction").filter(|_| row["basis"] == "observed");
+        let key = (word("target").unwrap(), helo, word("exchange"), word("address"));
         assert!(rows.insert(key.clone(), row).is_none(), "two rows of {key:?}");
     }
     rows
@@ -45,6 +47,7 @@ fn rows(path: &Path) -> BTreeMap<Key, Value> {
 fn key(truth: &Truth) -> Key {
     (
         truth.target.clone(),
+        truth.helo.clone(),
         truth.exchange.as_ref().map(ToString::to_string),
         truth.address.map(|address| address.to_string()),
     )

@@ -27,6 +27,10 @@ pub struct Scan {
     /// the header]
     #[arg(long, value_name = "NAME", help_heading = "Input")]
     pub helo_column: Option<String>,
+    /// Who recorded the introductions of the list: a host name, domain or address that no client may call itself by;
+    /// may repeat
+    #[arg(long, value_name = "NAME", help_heading = "Input")]
+    pub receiver: Vec<String>,
     /// Domains, addresses, networks never to be contacted; may repeat
     #[arg(long, value_name = "FILE", help_heading = "Input")]
     pub exclude: Vec<PathBuf>,

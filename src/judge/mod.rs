@@ -16,7 +16,7 @@ mod scenarios;
 mod scene;
 pub mod table;
 
-pub use policy::Policy;
+pub use policy::{Policy, Receiver};
 
 use case::Case;
 use findings::{Findings, Found, overall};
@@ -72,6 +72,9 @@ fn row(evidence: &Evidence, policy: &Policy, domain: &[Placed], place: Place) ->
     match standing(evidence, route, case.as_ref()) {
         Standing::Judged(case) => {
             server(case, &mut out);
+            if basis == Basis::Observed && evidence.target.unstable {
+                out.add(Found::of(Code::HeloUnstable));
+            }
             asked = Some(&case.listings);
         }
         Standing::Excluded => out.add(Found::of(Code::ScannerExcluded).because(Cause::Excluded).form(1)),

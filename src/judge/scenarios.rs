@@ -4,6 +4,7 @@
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+use super::policy::Receiver;
 use super::scene::*;
 use super::table::{Gathered, TABLE};
 use crate::model::address::Special;
@@ -790,7 +791,50 @@ fn others() -> Vec<Scene> {
         scene.reverse("mta.s67.lab.test");
         scenes.push(scene);
     }
+    scenes.push(receiver("mx.receiver.test"));
+    let mut scene = receiver("mta7.s68.lab.test");
+    scene.evidence.target.unstable = true;
+    scenes.push(scene);
+    let mut scene = Scene::good(151);
+    scene.host().introduced.sibling = seen(vec![ip("198.51.100.151")]);
+    scenes.push(scene);
     scenes
+}
+
+/// A client that a receiver has recorded, called this; the name exists and leads to it.
+fn receiver(helo: &str) -> Scene {
+    let mut scene = Scene::observed(67, "203.0.113.67", helo);
+    scene.policy.receivers = vec![Receiver::Name(name("mx.receiver.test")), Receiver::Address(ip("203.0.113.254"))];
+    scene
+}
+
+#[test]
+fn a_client_that_calls_itself_the_receiver_forges() {
+    for helo in ["mx.receiver.test", "receiver.test", "[203.0.113.254]", "203.0.113.254"] {
+        let row = receiver(helo).row();
+        assert_eq!(row.verdict(Rule::Fqdn), Verdict::Fail, "{helo}");
+        assert!(codes(&row).contains(&HeloIsReceiverName), "{helo}: {:#?}", row.findings);
+    }
+    for helo in ["mta.receiver.test", "notreceiver.test", "[203.0.113.25]"] {
+        assert!(!codes(&receiver(helo).row()).contains(&HeloIsReceiverName), "{helo}");
+    }
+}
+
+#[test]
+fn a_name_is_a_wildcards_only_where_its_sibling_has_the_same_addresses() {
+    for (sibling, wildcard) in [
+        (seen(vec![ip("198.51.100.151")]), true),
+        (seen(vec![ip("198.51.100.151"), ip("198.51.100.152")]), false),
+        (seen(Vec::new()), false),
+        (nxdomain(), false),
+        (Observed::failed(FAILED), false),
+    ] {
+        let mut scene = Scene::good(151);
+        scene.host().introduced.sibling = sibling;
+        let row = scene.row();
+        assert_eq!(codes(&row).contains(&HeloWildcard), wildcard, "{:#?}", row.findings);
+        assert_eq!(letters(&row), "PPPPPPP");
+    }
 }
 
 #[test]

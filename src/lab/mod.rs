@@ -249,6 +249,11 @@ impl Lab {
         (lists.collect(), Quorum { weight: 1.5, core: true })
     }
 
+    /// The receiver that has recorded the introductions among the targets.
+    pub fn receiver(&self) -> Name {
+        Name::trusted(place::RECEIVER.to_owned())
+    }
+
     /// The special-purpose networks that a scan must treat as public.
     pub fn networks(&self) -> Vec<IpNet> {
         let six = (self.world.numbering() == Numbering::Reserved).then_some("2001:db8:25::/48");

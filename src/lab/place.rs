@@ -42,6 +42,8 @@ pub(super) enum Place {
     Exchange(Domain, To),
 }
 
+/// The receiver that has recorded what clients called themselves.
+pub(super) const RECEIVER: &str = "mx.receiver.test";
 /// The scenario whose server stands where no reverse zone is.
 const ZONELESS: u8 = 27;
 /// How many servers the bulk world has room for: 198.18.0.0/15 less its first address.

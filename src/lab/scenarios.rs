@@ -301,12 +301,21 @@ pub(super) struct Shape {
     pub(super) info: &'static [Code],
 }
 
+/// What a client called itself when it was recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Says {
+    /// One of its server's names.
+    Name(Role),
+    /// The name of the receiver it spoke to.
+    Receiver,
+}
+
 /// An introduction that somebody recorded, as a target of its own.
 #[derive(Debug)]
 pub(super) struct Recorded {
     pub(super) number: u8,
     pub(super) second: bool,
-    pub(super) says: Role,
+    pub(super) says: Says,
     pub(super) verdicts: [Verdict; 6],
     pub(super) codes: &'static [Code],
 }
@@ -314,10 +323,7 @@ pub(super) struct Recorded {
 /// Scenarios that need more than one scan of an unchanging world, each with what it needs.
 pub(super) const NOT_PLAIN: &[(u8, &str)] = &[
     (52, "a blocklist that turns into a wildcard in the middle of the run"),
-    (67, "the name of the receiver that recorded the introduction"),
-    (68, "several introductions from one address, judged together"),
     (69, "an earlier run, in which the server was broken"),
-    (70, "a relay test, its consent and a mailbox of ours"),
 ];
 
 /// Scenarios that keep a scanner waiting until its deadlines.
@@ -712,6 +718,11 @@ static SERVERS: &[Server] = &[
         reverse: Reverse::Names(&[Role::Client]),
         ..GOOD
     },
+    Server {
+        number: 68,
+        forward: &[(Role::Mail, Points::Here), (Role::Mx, Points::Here), (Role::Foreign, Points::Here)],
+        ..GOOD
+    },
     Server { number: 71, speech: Speech::Junk, codes: &[Code::GreetingControlChars, Code::GreetingNonAscii], ..GOOD },
     Server {
         number: 72,
@@ -759,11 +770,28 @@ pub(super) static RECORDED: &[Recorded] = &[
     Recorded {
         number: 19,
         second: false,
-        says: Role::Mx,
+        says: Says::Name(Role::Mx),
         verdicts: verdicts(*b"PPPFPP"),
         codes: &[Code::HeloForwardMismatchSameOrg],
     },
-    Recorded { number: 66, second: true, says: Role::Client, verdicts: verdicts(*b"PPPPPP"), codes: &[] },
+    Recorded { number: 66, second: true, says: Says::Name(Role::Client), verdicts: verdicts(*b"PPPPPP"), codes: &[] },
+    Recorded {
+        number: 67,
+        second: false,
+        says: Says::Receiver,
+        verdicts: verdicts(*b"PFPFPP"),
+        codes: &[Code::HeloIsReceiverName, Code::HeloForwardMismatch, Code::PtrHeloDiffers],
+    },
+    Recorded { number: 68, second: false, says: Says::Name(Role::Mail), verdicts: verdicts(*b"PPPPPP"), codes: &[] },
+    Recorded { number: 68, second: false, says: Says::Name(Role::Mx), verdicts: verdicts(*b"PPPPPP"), codes: &[] },
+    // The third name, of a second organisation.
+    Recorded {
+        number: 68,
+        second: false,
+        says: Says::Name(Role::Foreign),
+        verdicts: verdicts(*b"PPPPPP"),
+        codes: &[Code::HeloUnstable, Code::PtrHeloDiffers],
+    },
 ];
 
 /// The server of a scenario.

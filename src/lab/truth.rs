@@ -4,8 +4,8 @@
 
 use std::net::IpAddr;
 
-use super::place::{self, Domain, Site};
-use super::scenarios::{Mail, Recorded, Server, Shape, To};
+use super::place::{self, Domain, RECEIVER, Site};
+use super::scenarios::{Mail, Recorded, Says, Server, Shape, To};
 use super::world::{Aim, World};
 use crate::model::finding::{Code, Finding};
 use crate::model::name::Name;
@@ -16,6 +16,8 @@ use crate::model::words::{Rule, Severity, Verdict};
 pub struct Truth {
     /// The target as its cell has it: a domain, or the address of a recorded introduction.
     pub target: String,
+    /// What the client called itself, for a recorded introduction.
+    pub helo: Option<String>,
     /// The exchange; the root for a null MX (RFC 7505), None where there is none.
     pub exchange: Option<Name>,
     /// The address, as the world shows it.
@@ -75,10 +77,7 @@ impl Truth {
 pub(super) fn target(world: &World, aim: Aim) -> String {
     match aim {
         Aim::Domain(domain) => place::domain_name(domain),
-        Aim::Recorded(recorded) => {
-            let site = site_of(recorded);
-            format!("{},{}", world.address(site), world.name(site, recorded.says))
-        }
+        Aim::Recorded(recorded) => format!("{},{}", world.address(site_of(recorded)), helo(world, recorded)),
     }
 }
 
@@ -89,6 +88,7 @@ pub(super) fn truths(world: &World, aim: Aim) -> Vec<Truth> {
             let address = world.address(site_of(recorded));
             vec![Truth {
                 target: address.to_string(),
+                helo: Some(helo(world, recorded)),
                 exchange: None,
                 address: Some(address),
                 verdicts: in_order(recorded.verdicts, Verdict::Na),
@@ -101,6 +101,13 @@ pub(super) fn truths(world: &World, aim: Aim) -> Vec<Truth> {
             Some(shape) => rows(world, domain, shape),
             None => Vec::new(),
         },
+    }
+}
+
+fn helo(world: &World, recorded: &Recorded) -> String {
+    match recorded.says {
+        Says::Name(role) => world.name(site_of(recorded), role),
+        Says::Receiver => RECEIVER.to_owned(),
     }
 }
 
@@ -160,6 +167,7 @@ fn rows(world: &World, domain: Domain, shape: &Shape) -> Vec<Truth> {
         }
         let row = Truth {
             target: place::domain_name(domain),
+            helo: None,
             exchange: Some(Name::trusted(exchange.name.clone())),
             address: addressed(domain, exchange.to),
             verdicts: in_order([Verdict::Na; 6], verdict),
@@ -179,6 +187,7 @@ fn rows(world: &World, domain: Domain, shape: &Shape) -> Vec<Truth> {
     if truths.is_empty() {
         truths.push(Truth {
             target: place::domain_name(domain),
+            helo: None,
             exchange: None,
             address: None,
             verdicts: in_order([Verdict::Unknown; 6], verdict),

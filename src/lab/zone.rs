@@ -74,7 +74,7 @@ impl Found {
 }
 
 /// Zones that have data of their own at their top.
-const ZONES: &[&str] = &["lab.test", "other.test", "isp.test", "hoster.test", "test", ""];
+const ZONES: &[&str] = &["lab.test", "other.test", "isp.test", "hoster.test", "receiver.test", "test", ""];
 
 /// What answers questions.
 #[derive(Debug, Clone)]
@@ -114,7 +114,18 @@ impl Zones {
                 return found.records.push(Data::A(self.world.shown(Ipv4Addr::new(203, 0, 113, 62))));
             }
             ("big.lab.test", kind::TXT) => return found.records.push(Data::Txt("big ".repeat(BIG / 4))),
-            ("web9.hoster.test" | "big.lab.test" | "mx.lab.test" | "pool.isp.test" | "static.isp.test", _) => {
+            (place::RECEIVER, kind::A) => {
+                return found.records.push(Data::A(self.world.shown(Ipv4Addr::new(203, 0, 113, 254))));
+            }
+            (
+                "web9.hoster.test"
+                | place::RECEIVER
+                | "big.lab.test"
+                | "mx.lab.test"
+                | "pool.isp.test"
+                | "static.isp.test",
+                _,
+            ) => {
                 return found.deny(NOERROR, zone);
             }
             ("_25._tcp.mail.s64.lab.test", _) if self.world.has(64) => {

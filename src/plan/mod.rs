@@ -2,6 +2,7 @@
 //! Comes in: entries in the order of the input. Goes out: targets, lazily, with a number that is the same in every shard.
 //! Decides nothing by looking at the network, and drops nothing but other shards' targets.
 
+mod clients;
 pub mod exclude;
 mod shard;
 mod spread;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 
 use crate::model::exclusion::Exclusions;
 use crate::model::target::{Entry, Subject, Target, Wanted};
+use clients::Clients;
 use spread::Spread;
 
 pub use exclude::Error;
@@ -31,13 +33,14 @@ pub struct Settings {
 #[derive(Debug)]
 pub struct Planner {
     settings: Arc<Settings>,
+    clients: Clients,
     next: u64,
 }
 
 impl Planner {
     /// A plan that begins at number 0.
     pub fn new(settings: Settings) -> Self {
-        Self { settings: Arc::new(settings), next: 0 }
+        Self { settings: Arc::new(settings), clients: Clients::default(), next: 0 }
     }
 
     /// The targets of the next entry. Numbers are given to all of them here, before sharding and whether or not the
@@ -45,6 +48,10 @@ impl Planner {
     pub fn targets(&mut self, entry: Entry) -> Targets {
         let first = self.next;
         self.next = self.next.saturating_add(u64::try_from(size(&entry)).unwrap_or(u64::MAX));
+        let unstable = match &entry.wanted {
+            Wanted::Observed { address, helo } => self.clients.is_unstable(*address, helo),
+            Wanted::Domain(_) | Wanted::Address(_) | Wanted::Network(_) => false,
+        };
         let subjects = match entry.wanted {
             Wanted::Domain(name) => Subjects::One(Some(Subject::Domain(name))),
             Wanted::Address(address) => Subjects::One(Some(Subject::Address(address))),
@@ -52,7 +59,7 @@ impl Planner {
             Wanted::Network(network) => Subjects::Network(Spread::new(network, self.settings.seed)),
         };
         let settings = Arc::clone(&self.settings);
-        Targets { settings, line: entry.line, text: entry.text, subjects, first, taken: 0 }
+        Targets { settings, line: entry.line, text: entry.text, subjects, unstable, first, taken: 0 }
     }
 }
 
@@ -79,6 +86,7 @@ pub struct Targets {
     line: Option<u64>,
     text: Arc<str>,
     subjects: Subjects,
+    unstable: bool,
     first: u64,
     taken: u64,
 }
@@ -114,7 +122,7 @@ impl Iterator for Targets {
                     subject,
                     from_network,
                     excluded,
-                    unstable: false,
+                    unstable: self.unstable,
                 });
             }
         }

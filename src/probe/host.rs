@@ -63,7 +63,7 @@ impl<L: Lookup> Prober<L> {
             return Host { basis: Basis::Observed, introduction: Some(introduction), ..host };
         }
         let (reverse, listings, introduced) =
-            tokio::join!(self.reverse(address), self.listings(address), self.introduced(&introduction));
+            tokio::join!(self.reverse(address), self.listings(address), self.introduced(&introduction, address));
         let (ptr, forward) = reverse;
         Host {
             address,
@@ -154,7 +154,7 @@ impl<L: Lookup> Prober<L> {
         // A server that turned us away has not introduced itself: its name is kept, but not followed.
         let welcomed = session.greeting.as_ref().is_some_and(|reply| reply.complete && reply.code / 100 == 2);
         let introduced = match &introduction {
-            Some(introduction) if welcomed => self.introduced(introduction).await,
+            Some(introduction) if welcomed => self.introduced(introduction, address).await,
             _ => Introduced::not_asked(session.cause.unwrap_or(Cause::NoIntroduction)),
         };
         (session, introduction, ehlo, introduced)
@@ -179,15 +179,31 @@ impl<L: Lookup> Prober<L> {
         session::hold(endpoint, settings.port, &settings.caller, exchange).await
     }
 
-    /// Addresses of the introduced name, and its MX records when it has none.
-    async fn introduced(&self, introduction: &Introduction) -> Introduced {
+    /// Addresses of the introduced name, its MX records when it has none, and whether a wildcard stands behind it.
+    async fn introduced(&self, introduction: &Introduction, peer: IpAddr) -> Introduced {
         let Some(name) = introduction.name() else { return Introduced::not_asked(Cause::NotAsked) };
         let addresses = self.addresses(&name).await;
         let bare = |absent: bool, empty: bool| absent || empty;
         let v4 = bare(addresses.v4.absent().is_some(), addresses.v4.seen().is_some_and(|a| a.values.is_empty()));
         let v6 = bare(addresses.v6.absent().is_some(), addresses.v6.seen().is_some_and(|a| a.values.is_empty()));
-        let mx = if v4 && v6 { self.ask(name).await } else { Observed::NotAsked(Cause::NotAsked) };
-        Introduced { addresses, mx, sibling: Observed::NotAsked(Cause::NotAsked) }
+        let mx = if v4 && v6 { self.ask(name.clone()).await } else { Observed::NotAsked(Cause::NotAsked) };
+        let sibling = self.sibling(&name, &addresses, peer).await;
+        Introduced { addresses, mx, sibling }
+    }
+
+    /// Addresses, in the peer's family, of a name beside this one that nobody has ever written down. The label is the
+    /// same for a whole run, so that all hosts of a domain cost one question. A registry's zone is not asked.
+    async fn sibling(&self, name: &Name, addresses: &Addresses, peer: IpAddr) -> Answer<IpAddr> {
+        let v4 = peer.to_canonical().is_ipv4();
+        let found = addresses.all().any(|address| address.is_ipv4() == v4);
+        let parent = name.parent().filter(|parent| found && organisation(parent).is_some());
+        let Some(parent) = parent else { return Observed::NotAsked(Cause::NotAsked) };
+        let text = format!("{}.{parent}", self.unheard);
+        if text.len() > 253 {
+            return Observed::NotAsked(Cause::NotAsked);
+        }
+        let sibling = Name::trusted(text);
+        if v4 { widen(self.ask(sibling).await, IpAddr::V4) } else { widen(self.ask(sibling).await, IpAddr::V6) }
     }
 
     /// Both families of a name, side by side.

@@ -142,6 +142,8 @@ pub struct Prober<L> {
     providers: Groups<Name>,
     sockets: Semaphore,
     smtp_pace: Pace,
+    /// A label that no zone holds, the same for the whole run.
+    unheard: String,
     connections: AtomicU64,
 }
 
@@ -191,6 +193,7 @@ impl<L: Lookup> Prober<L> {
             providers: Groups::new(settings.per_provider, PROVIDER_SLOTS),
             sockets: Semaphore::new(settings.sockets.min(Semaphore::MAX_PERMITS)),
             smtp_pace: Pace::per_second(settings.smtp_rate),
+            unheard: format!("mxcensus-{:016x}", rand::random::<u64>()),
             connections: AtomicU64::new(0),
             lookup,
             settings,

@@ -17,6 +17,7 @@ use self::progress::{Counts, Show, get, say_plainly};
 use self::stop::Stop;
 use crate::input;
 use crate::judge::policy::Policy;
+pub use crate::judge::policy::Receiver;
 use crate::model::address::Allowed;
 use crate::model::dns::{Data, Question, RecordType};
 use crate::model::dnsbl::{Health, Quorum};
@@ -74,6 +75,8 @@ pub struct Job {
     pub profile: Profile,
     /// What rule 5 needs to pass.
     pub quorum: Quorum,
+    /// Who recorded the introductions of clients.
+    pub receivers: Vec<Receiver>,
     /// Where rows go; None is standard output.
     pub output: Option<PathBuf>,
     /// In which form.
@@ -199,7 +202,8 @@ pub async fn run(job: Job, stop: Stop) -> Result<Outcome, Error> {
     if !job.quiet {
         warn_of_lists(&lists, &health);
     }
-    let policy = Policy { profile: job.profile, naming, allowed, lists, health, quorum: job.quorum };
+    let policy =
+        Policy { profile: job.profile, naming, allowed, lists, health, quorum: job.quorum, receivers: job.receivers };
     let sink = output::open(job.output.as_deref(), &job.format).map_err(Error::Open)?;
 
     let counts = Arc::new(Counts::default());

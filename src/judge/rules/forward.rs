@@ -2,6 +2,7 @@
 //! Comes in: the lookups of the introduced name and of the PTR names. Goes out: helo-* findings of DNS.
 //! A fact in one address family is not undone by a failure in the other.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::super::case::{Case, literal, same_organisation};
@@ -19,7 +20,10 @@ pub(in super::super) fn judge(case: &Case<'_>, out: &mut Findings) {
     if let Some(name) = introduction.name() {
         exists(case, &name, out);
         match out.verdict(Rule::Exists) {
-            Verdict::Pass => matches(case, &name, out),
+            Verdict::Pass => {
+                matches(case, &name, out);
+                wildcard(case, &name, out);
+            }
             // The finding that left R3 unknown has done the same to R4.
             Verdict::Unknown => {}
             Verdict::Fail | Verdict::Na => out.na(Rule::Matches, Cause::NameAbsent),
@@ -99,6 +103,19 @@ fn exists(case: &Case<'_>, name: &Name, out: &mut Findings) {
             out.missing(Rule::Exists, unasked);
             out.missing(Rule::Matches, unasked);
         }
+    }
+}
+
+/// A name nobody has written down has the same addresses: the introduced one proves as little.
+fn wildcard(case: &Case<'_>, name: &Name, out: &mut Findings) {
+    let introduced = &case.host.introduced;
+    let Some(sibling) = introduced.sibling.seen().filter(|records| !records.values.is_empty()) else { return };
+    let peer = case.host.address.to_canonical();
+    let own: BTreeSet<IpAddr> =
+        introduced.addresses.all().filter(|address| address.is_ipv4() == peer.is_ipv4()).collect();
+    if sibling.values.iter().copied().collect::<BTreeSet<_>>() == own {
+        let parent = name.parent().unwrap_or_else(Name::root);
+        out.add(Found::of(Code::HeloWildcard).detail(format!("any name under {parent}")));
     }
 }
 

@@ -5,6 +5,7 @@
 
 use super::super::case::{Case, Tld, literal};
 use super::super::findings::{Findings, Found};
+use super::super::policy::Receiver;
 use crate::model::finding::Code;
 use crate::model::introduction::{Flags, Introduction};
 use crate::model::organisation::organisation;
@@ -48,8 +49,13 @@ pub(in super::super) fn judge(case: &Case<'_>, out: &mut Findings) {
     if flags.apex && introduction.class == C::Fqdn {
         out.add(said(Code::HeloApexDomain));
     }
-    if case.host.basis == Basis::Observed && is_foreign_brand(case, introduction) {
-        out.add(said(Code::HeloForeignBrand));
+    if case.host.basis == Basis::Observed {
+        if is_receiver(case, introduction) {
+            out.add(said(Code::HeloIsReceiverName));
+        }
+        if is_foreign_brand(case, introduction) {
+            out.add(said(Code::HeloForeignBrand));
+        }
     }
 }
 
@@ -91,6 +97,20 @@ fn class(case: &Case<'_>, introduction: &Introduction, flags: Flags) -> Option<F
         C::UnknownTld => Code::HeloUnknownTld,
         C::TrailingDot => Code::HeloTrailingDot,
     }))
+}
+
+/// The client calls itself by the name, the domain or the address of whoever it spoke to.
+fn is_receiver(case: &Case<'_>, introduction: &Introduction) -> bool {
+    let text = &*introduction.text;
+    let name = text.strip_suffix('.').unwrap_or(text);
+    let address = literal(text).or_else(|| text.parse().ok());
+    case.policy.receivers.iter().any(|receiver| match receiver {
+        Receiver::Name(own) => {
+            own.as_str().eq_ignore_ascii_case(name)
+                || organisation(own).is_some_and(|domain| domain.as_str().eq_ignore_ascii_case(name))
+        }
+        Receiver::Address(own) => address.is_some_and(|address| address.to_canonical() == own.to_canonical()),
+    })
 }
 
 /// The name belongs to a big provider, and every PTR name of the client to somebody else.

@@ -12,8 +12,6 @@ use crate::model::words::{Rule, Severity};
 
 const YES: Gathered = Gathered::Yes;
 const SEVERAL_RUNS: Gathered = Gathered::No("needs several runs");
-const SEVERAL_RECORDS: Gathered = Gathered::No("needs several records of one client");
-const RECEIVER: Gathered = Gathered::No("needs to know the receiver who recorded it");
 const OPT_IN: Gathered = Gathered::No("needs opt-in probes");
 const WHOLE_RUN: Gathered = Gathered::No("concerns the run, not a server: see `doctor`");
 
@@ -57,8 +55,8 @@ pub static TABLE: &[Entry] = entries! {
     HeloEarlyTalker [W:] => Gathered::No("records of introductions do not hold it"),
         "a client talked before the greeting was complete", "RFC 5321 §4.3.1; receivers drop such clients",
         "", "wait for the 220 reply; look for a bot or a broken proxy";
-    HeloUnstable [W:] => SEVERAL_RECORDS,
-        "one address introduced itself with three or more names of two or more organisations within 7 days",
+    HeloUnstable [W:] => YES,
+        "by the list of recorded introductions, up to this one, the client goes by three or more names of two or more organisations",
         "Spamhaus CSS lists such addresses", "an infected client behind NAT",
         "give mail an outbound address of its own and block port 25 for everybody else";
     ConnectTimeout [W: Introduces = U] => YES,
@@ -222,8 +220,8 @@ pub static TABLE: &[Entry] = entries! {
     HeloApexDomain [I:] => YES,
         "the introduction is the organisation's domain itself", "allowed while its address matches",
         "example.org", "optional: give the host a label of its own";
-    HeloIsReceiverName [E: Fqdn = F] => RECEIVER,
-        "a client introduced itself with the receiver's own name or address", "a mark of spam software",
+    HeloIsReceiverName [E: Fqdn = F] => YES,
+        "a client introduced itself with the name, the domain or the address of the receiver, whom --receiver names", "a mark of spam software",
         "", "use the client's own name";
     HeloForeignBrand [E: Fqdn = F] => YES,
         "a client introduced itself with the domain of a big provider, and its PTR names another organisation",
@@ -265,7 +263,7 @@ pub static TABLE: &[Entry] = entries! {
     HeloLiteralMismatch [E: Matches = F] => YES,
         "the address literal is not the peer's address", "RFC 5321 §4.1.3", "a host behind NAT",
         "introduce the server with its FQDN";
-    HeloWildcard [I:] => Gathered::No("needs a question for a random sibling name"),
+    HeloWildcard [I:] => YES,
         "a random sibling of the introduced name has the same addresses", "such a name proves little", "",
         "publish the record by its name";
     PtrMissing [E: Reverse = F] => YES,
