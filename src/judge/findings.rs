@@ -4,7 +4,7 @@
 
 use super::table::{Force, entry};
 use crate::model::finding::{Code, Finding};
-use crate::model::words::{Basis, Cause, Overall, Profile, Rule, Severity, Verdict};
+use crate::model::words::{Basis, Cause, Profile, Rule, Severity, Verdict};
 
 /// Longest detail of a finding, in bytes: evidence for a person, not the evidence itself.
 const DETAIL_CAP: usize = 400;
@@ -173,22 +173,6 @@ fn cut(mut text: String) -> Box<str> {
     text.into_boxed_str()
 }
 
-/// The five rules in one word. Some passing and the others not applying is neither conformant, where all pass, nor
-/// undetermined, where something is unknown: there was not enough of a mail server to judge.
-pub(super) fn overall(verdicts: &[Verdict]) -> Overall {
-    let five = verdicts.get(..5).expect("five rules and two more");
-    let any = |wanted| five.contains(&wanted);
-    if any(Verdict::Fail) {
-        Overall::Misconfigured
-    } else if any(Verdict::Unknown) {
-        Overall::Undetermined
-    } else if any(Verdict::Na) {
-        Overall::Na
-    } else {
-        Overall::Conformant
-    }
-}
-
 /// The more severe of two comes first in their declared order.
 const _: () =
     assert!((Severity::Error as u8) < (Severity::Warning as u8) && (Severity::Warning as u8) < (Severity::Info as u8));
@@ -237,19 +221,5 @@ mod tests {
         out.affect(&Found::of(Code::MxIsCname));
         assert_eq!(out.verdict(Rule::Mx), Verdict::Fail);
         assert!(out.into_list().is_empty());
-    }
-
-    #[test]
-    fn the_five_rules_make_one_word() {
-        use Verdict::{Fail, Na, Pass, Unknown};
-        for (five, word) in [
-            ([Pass; 5], Overall::Conformant),
-            ([Na; 5], Overall::Na),
-            ([Pass, Pass, Unknown, Unknown, Fail], Overall::Misconfigured),
-            ([Pass, Pass, Unknown, Unknown, Pass], Overall::Undetermined),
-            ([Na, Na, Na, Na, Pass], Overall::Na),
-        ] {
-            assert_eq!(overall(&[five.as_slice(), &[Fail, Fail]].concat()), word, "{five:?}");
-        }
     }
 }

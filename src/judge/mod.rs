@@ -19,7 +19,7 @@ pub mod table;
 pub use policy::{Policy, Receiver};
 
 use case::Case;
-use findings::{Findings, Found, overall};
+use findings::{Findings, Found};
 use rules::mx::Placed;
 use rules::{ehlo, forward, greeting, lists, mx, name, reverse, smtp};
 
@@ -27,7 +27,7 @@ use crate::model::assessment::{Assessment, Judged};
 use crate::model::evidence::{DnsOutcome, Evidence, Exchange, Host, Route, is_address_text};
 use crate::model::finding::Code;
 use crate::model::observed::{Denial, Observed};
-use crate::model::words::{Basis, Cause, ConnectStatus, MxStatus, Profile, Rule, Verdict};
+use crate::model::words::{Basis, Cause, ConnectStatus, MxStatus, Overall, Profile, Rule, Verdict};
 
 /// The rules about one server.
 const SERVER_RULES: [Rule; 6] =
@@ -97,7 +97,7 @@ fn row(evidence: &Evidence, policy: &Policy, domain: &[Placed], place: Place) ->
         verdicts,
         unknown_why: out.why(Verdict::Unknown),
         na_why: out.why(Verdict::Na),
-        overall: overall(&verdicts),
+        overall: Overall::of(&verdicts),
         ptr_class: case.as_ref().and_then(Case::ptr_class),
         listed: told(|tally| &tally.listed),
         counted: told(|tally| &tally.counted),

@@ -43,6 +43,37 @@ impl Assessment {
     }
 }
 
+impl Overall {
+    /// The five rules in one word; `verdicts` are in the order of `Rule::ALL`. Some passing and the others not applying is
+    /// neither conformant, where all pass, nor undetermined, where something is unknown: there was not enough of a mail
+    /// server to judge.
+    pub fn of(verdicts: &[Verdict; Rule::ALL.len()]) -> Self {
+        let [five @ .., _, _] = verdicts;
+        let any = |wanted| five.contains(&wanted);
+        if any(Verdict::Fail) {
+            Self::Misconfigured
+        } else if any(Verdict::Unknown) {
+            Self::Undetermined
+        } else if any(Verdict::Na) {
+            Self::Na
+        } else {
+            Self::Conformant
+        }
+    }
+}
+
+impl Verdict {
+    /// The worse of two verdicts on one rule: a failure, else an unknown, else a pass; what does not apply says nothing.
+    pub const fn worse(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Fail, _) | (_, Self::Fail) => Self::Fail,
+            (Self::Unknown, _) | (_, Self::Unknown) => Self::Unknown,
+            (Self::Pass, _) | (_, Self::Pass) => Self::Pass,
+            (Self::Na, Self::Na) => Self::Na,
+        }
+    }
+}
+
 /// One target, judged: the evidence and a row per (exchange, address).
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Judged {
@@ -82,5 +113,25 @@ impl<'a> Row<'a> {
     /// The host the row is about.
     pub fn host(self) -> Option<&'a Host> {
         self.route()?.hosts.get(usize::from(self.assessment.host?)).map(AsRef::as_ref)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_five_rules_make_one_word() {
+        use Verdict::{Fail, Na, Pass, Unknown};
+        for (five, word) in [
+            ([Pass; 5], Overall::Conformant),
+            ([Na; 5], Overall::Na),
+            ([Pass, Pass, Unknown, Unknown, Fail], Overall::Misconfigured),
+            ([Pass, Pass, Unknown, Unknown, Pass], Overall::Undetermined),
+            ([Na, Na, Na, Na, Pass], Overall::Na),
+        ] {
+            let [a, b, c, d, e] = five;
+            assert_eq!(Overall::of(&[a, b, c, d, e, Fail, Fail]), word, "{five:?}");
+        }
     }
 }

@@ -4,8 +4,9 @@
 
 use std::fmt::Write as _;
 
-use serde::ser::{Serialize, SerializeMap as _, Serializer};
+use serde::ser::{Serialize, SerializeMap, Serializer};
 
+use super::levels::{Counts as Level, Domains, Servers};
 use crate::model::assessment::Row;
 use crate::model::finding::Code;
 use crate::model::words::{Cause, ConnectStatus, Overall, Rule, Severity, Verdict};
@@ -19,14 +20,18 @@ const SUSPECT_CLOSED: u64 = 90;
 /// More addresses than this in a hundred listed: a resolver may be answering for the lists.
 const SUSPECT_LISTED: u64 = 20;
 
+/// The rules about a server. MX data is the domain's: by server it would be that of whatever domains lead there.
+const SERVER_RULES: &[Rule] =
+    &[Rule::Introduces, Rule::Fqdn, Rule::Exists, Rule::Matches, Rule::Unlisted, Rule::Reverse];
+
 /// Counters of a run.
 #[derive(Debug, Clone)]
 pub struct Tally {
     targets: u64,
-    rows: u64,
     last_target: Option<u64>,
-    verdicts: [[u64; Verdict::ALL.len()]; Rule::ALL.len()],
-    overall: [u64; Overall::ALL.len()],
+    rows: Level,
+    servers: Servers,
+    domains: Domains,
     findings: Vec<Found>,
     causes: [u64; Cause::ALL.len()],
     dialled: u64,
@@ -62,10 +67,10 @@ impl Default for Tally {
     fn default() -> Self {
         Self {
             targets: 0,
-            rows: 0,
             last_target: None,
-            verdicts: [[0; Verdict::ALL.len()]; Rule::ALL.len()],
-            overall: [0; Overall::ALL.len()],
+            rows: Level::default(),
+            servers: Servers::default(),
+            domains: Domains::default(),
             findings: vec![Found { rows: 0, severities: [0; Severity::ALL.len()], last_row: 0 }; Code::ALL.len()],
             causes: [0; Cause::ALL.len()],
             dialled: 0,
@@ -84,25 +89,25 @@ impl Tally {
             self.last_target = Some(sequence);
             self.targets += 1;
         }
-        self.rows += 1;
-        for (counts, verdict) in self.verdicts.iter_mut().zip(row.assessment.verdicts) {
-            bump(counts, verdict as usize);
-        }
-        bump(&mut self.overall, row.assessment.overall as usize);
+        self.rows.add(&row.assessment.verdicts, row.assessment.overall);
+        self.domains.add(row);
         for (_, cause) in &row.assessment.unknown_why {
             bump(&mut self.causes, *cause as usize);
         }
         for finding in &row.assessment.findings {
             let found = self.findings.get_mut(finding.code as usize).expect("one counter per code");
             bump(&mut found.severities, finding.severity as usize);
-            if found.last_row != self.rows {
-                found.last_row = self.rows;
+            if found.last_row != self.rows.all {
+                found.last_row = self.rows.all;
                 found.rows += 1;
             }
         }
         let Some(host) = row.host() else {
             return;
         };
+        if host.special.is_none() {
+            self.servers.add(host.address, &row.assessment.verdicts);
+        }
         match host.session.connect {
             ConnectStatus::NotAsked | ConnectStatus::Excluded | ConnectStatus::Special => {}
             ConnectStatus::Open => self.dialled += 1,
@@ -128,17 +133,17 @@ impl Tally {
 
     /// Rows.
     pub const fn rows(&self) -> u64 {
-        self.rows
+        self.rows.all
     }
 
     /// Rows with this outcome of this rule.
     pub fn verdicts(&self, rule: Rule, verdict: Verdict) -> u64 {
-        self.verdicts.get(rule as usize).and_then(|counts| counts.get(verdict as usize)).copied().unwrap_or(0)
+        self.rows.verdict(rule, verdict)
     }
 
     /// Rows with this word over the five rules.
     pub fn overall(&self, overall: Overall) -> u64 {
-        self.overall.get(overall as usize).copied().unwrap_or(0)
+        self.rows.overall(overall)
     }
 
     /// Rows that have this finding.
@@ -155,33 +160,50 @@ impl Tally {
     pub fn summary(&self, colour: bool) -> String {
         let paint = Paint(colour);
         let mut text = String::with_capacity(2_048);
-        line(&mut text, format_args!("{} targets, {} rows", self.targets, self.rows));
-        if self.rows == 0 {
+        line(&mut text, format_args!("{} targets, {} rows", self.targets, self.rows()));
+        if self.rows() == 0 {
             return text;
         }
-        self.table(&mut text, paint);
+        self.tables(&mut text, paint);
         self.most_frequent(&mut text, paint);
         self.unknowns(&mut text);
         self.suspicions(&mut text, paint);
         text
     }
 
-    fn table(&self, text: &mut String, paint: Paint) {
-        line(text, format_args!("\n{:10} {:>16} {:>16} {:>16} {:>16}", "rule", "pass", "fail", "unknown", "n/a"));
-        for rule in Rule::ALL {
-            let mut cells = String::new();
-            for verdict in Verdict::ALL {
-                let count = self.verdicts(*rule, *verdict);
-                let cell = format!("{count:>9} {:>6}", share(count, self.rows));
-                cells.push(' ');
-                cells.push_str(&paint.verdict(*verdict, count, &cell));
+    /// Every rule, by row, by server and by domain, and then the five rules in one word.
+    fn tables(&self, text: &mut String, paint: Paint) {
+        let servers = self.servers.counts();
+        let domains = self.domains.counts();
+        let levels =
+            [("row", Rule::ALL, &self.rows), ("server", SERVER_RULES, &servers), ("domain", Rule::ALL, &domains)];
+        let levels: Vec<_> = levels.into_iter().filter(|(.., level)| level.all > 0).collect();
+        for (name, rules, level) in &levels {
+            let title = format!("by {name}");
+            line(text, format_args!("\n{title:10} {:>16} {:>16} {:>16} {:>16}", "pass", "fail", "unknown", "n/a"));
+            for rule in *rules {
+                let mut cells = String::new();
+                for verdict in Verdict::ALL {
+                    let count = level.verdict(*rule, *verdict);
+                    let cell = format!("{count:>9} {:>6}", share(count, level.all));
+                    cells.push(' ');
+                    cells.push_str(&paint.verdict(*verdict, count, &cell));
+                }
+                line(text, format_args!("{:10}{cells}", rule.as_str()));
             }
-            line(text, format_args!("{:10}{cells}", rule.as_str()));
         }
-        text.push('\n');
+        let heads: String = levels.iter().map(|(name, ..)| format!(" {:>16}", format!("{name}s"))).collect();
+        line(text, format_args!("\n{:13}{heads}", "verdict"));
         for overall in Overall::ALL {
-            let count = self.overall(*overall);
-            line(text, format_args!("{:13} {count:>13} {:>6}", overall.as_str(), share(count, self.rows)));
+            let cell = |level: &Level| {
+                let count = level.overall(*overall);
+                format!(" {count:>9} {:>6}", share(count, level.all))
+            };
+            let cells: String = levels.iter().map(|(.., level)| cell(level)).collect();
+            line(text, format_args!("{:13}{cells}", overall.as_str()));
+        }
+        if let one_of @ 2.. = self.servers.one_of() {
+            line(text, format_args!("servers: a sample, one in {one_of}, of about {}", servers.all * one_of));
         }
     }
 
@@ -196,7 +218,7 @@ impl Tally {
         for (code, found) in found.iter().take(SHOWN_FINDINGS) {
             let usual = found.usual();
             let severity = paint.severity(usual, &format!("{usual:9}"));
-            line(text, format_args!("{severity} {:>9} {:>6}  {code}", found.rows, share(found.rows, self.rows)));
+            line(text, format_args!("{severity} {:>9} {:>6}  {code}", found.rows, share(found.rows, self.rows())));
         }
         if let Some(more @ 1..) = found.len().checked_sub(SHOWN_FINDINGS) {
             line(text, format_args!("{:9} {:>16}  and {more} more", "", ""));
@@ -235,19 +257,42 @@ impl Serialize for Tally {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("targets", &self.targets)?;
-        map.serialize_entry("rows", &self.rows)?;
-        map.serialize_entry(
-            "verdict",
-            &Counts(|| Overall::ALL.iter().map(|word| (word.as_str(), self.overall(*word)))),
-        )?;
-        for rule in Rule::ALL {
-            let counts = Counts(|| Verdict::ALL.iter().map(|word| (word.as_str(), self.verdicts(*rule, *word))));
-            map.serialize_entry(rule.as_str(), &counts)?;
-        }
+        map.serialize_entry("rows", &self.rows())?;
+        level(&mut map, Rule::ALL, &self.rows)?;
+        let (servers, one_of) = (&self.servers.counts(), self.servers.one_of());
+        map.serialize_entry("servers", &Part { rules: SERVER_RULES, level: servers, one_of })?;
+        map.serialize_entry("domains", &Part { rules: Rule::ALL, level: &self.domains.counts(), one_of: 1 })?;
         let findings = Code::ALL.iter().map(|code| (code.as_str(), self.found(*code)));
         map.serialize_entry("findings", &Counts(|| findings.clone().filter(|(_, count)| *count > 0)))?;
         let causes = Cause::ALL.iter().map(|cause| cause.as_str()).zip(self.causes);
         map.serialize_entry("unknown_why", &Counts(|| causes.clone().filter(|(_, count)| *count > 0)))?;
+        map.end()
+    }
+}
+
+/// The verdicts of one level, word by word.
+fn level<M: SerializeMap>(map: &mut M, rules: &[Rule], level: &Level) -> Result<(), M::Error> {
+    let words = || Overall::ALL.iter().map(|word| (word.as_str(), level.overall(*word)));
+    map.serialize_entry("verdict", &Counts(words))?;
+    rules.iter().try_for_each(|rule| {
+        let words = || Verdict::ALL.iter().map(|word| (word.as_str(), level.verdict(*rule, *word)));
+        map.serialize_entry(rule.as_str(), &Counts(words))
+    })
+}
+
+/// A level beside that of rows: how many were counted, one of how many that is, and their verdicts.
+struct Part<'a> {
+    rules: &'a [Rule],
+    level: &'a Level,
+    one_of: u64,
+}
+
+impl Serialize for Part<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("counted", &self.level.all)?;
+        map.serialize_entry("one_of", &self.one_of)?;
+        level(&mut map, self.rules, self.level)?;
         map.end()
     }
 }
@@ -435,6 +480,38 @@ mod tests {
         assert_eq!((tally.targets(), tally.rows(), tally.found(Code::PtrGeneric)), (1, 2, 2));
         assert!(tally.reached(Severity::Warning));
         assert!(!tally.reached(Severity::Error));
+    }
+
+    /// The same target as a domain, whose rows have these preferences and verdicts, a server each.
+    fn domain(sequence: u64, rows: &[(u16, Verdict)]) -> Judged {
+        let mut one = judged(sequence, ConnectStatus::Open, Verdict::Pass, &[]);
+        one.evidence.target.subject = Subject::Domain(crate::model::name::Name::parse("example.org").unwrap());
+        let (route, row) = (one.evidence.routes.remove(0), one.rows.remove(0));
+        for (at, (preference, verdict)) in (0..).zip(rows) {
+            one.evidence.routes.push(Route { preference: Some(*preference), ..route.clone() });
+            one.rows.push(Assessment { route: Some(at), verdicts: [*verdict; Rule::ALL.len()], ..row.clone() });
+        }
+        one
+    }
+
+    #[test]
+    fn a_domain_is_as_good_as_the_worst_server_that_senders_try_first() {
+        use Verdict::{Fail, Na, Pass, Unknown};
+        for (rows, verdict) in [
+            (&[(10, Pass), (20, Fail)][..], Pass),
+            (&[(20, Fail), (10, Pass)], Pass),
+            (&[(10, Pass), (10, Unknown)], Unknown),
+            (&[(10, Unknown), (10, Fail), (20, Pass)], Fail),
+            (&[(10, Na)], Na),
+        ] {
+            let tally = tally(&[domain(1, rows), domain(2, &[(10, Pass)])]);
+            let domains = tally.domains.counts();
+            assert_eq!(domains.all, 2);
+            assert_eq!(domains.verdict(Rule::Fqdn, verdict), 1 + u64::from(verdict == Pass), "{rows:?}");
+        }
+        let mut nowhere = domain(1, &[(10, Fail), (20, Pass)]);
+        nowhere.rows[0].host = None;
+        assert_eq!(tally(&[nowhere]).domains.counts().verdict(Rule::Fqdn, Pass), 1, "the first leads to no server");
     }
 
     #[test]
