@@ -26,7 +26,7 @@ pub enum Error {
     #[error("cannot print")]
     Print(#[source] std::io::Error),
     /// A finding nobody knows.
-    #[error("there is no finding {0:?}; `mxcensus explain` lists them all")]
+    #[error("there is no finding or rule {0:?}; `mxcensus explain` lists all findings")]
     NoFinding(String),
 }
 

@@ -94,14 +94,19 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Explain(args) => {
-            let code = args.finding.map(|wanted| {
+            use judge::table;
+            let rule = args.finding.as_deref().and_then(|wanted| Rule::ALL.iter().find(|rule| rule.as_str() == wanted));
+            let code = args.finding.as_ref().filter(|_| rule.is_none()).map(|wanted| {
                 let known = Code::ALL.iter().find(|code| code.as_str() == wanted).copied();
-                known.ok_or(Error::NoFinding(wanted))
+                known.ok_or_else(|| Error::NoFinding(wanted.clone()))
             });
             let code = code.transpose()?;
-            print(&match args.format {
-                ExplainFormat::Text => judge::table::explain_text(code),
-                ExplainFormat::Json => judge::table::explain_json(code).to_string(),
+            print(&match (args.format, rule) {
+                (ExplainFormat::Text, Some(rule)) => table::rule_text(*rule),
+                (ExplainFormat::Json, Some(rule)) => table::rule_json(*rule).to_string(),
+                (ExplainFormat::Text, None) => table::explain_text(code),
+                (ExplainFormat::Json, None) => table::explain_json(code).to_string(),
+                (ExplainFormat::Markdown, _) => table::rules_markdown(),
             })
         }
         Command::Schema(args) => print(&match args.format {

@@ -40,7 +40,7 @@ pub enum Command {
     Lab(lab::Lab),
     /// Introductions out of your own mail logs, as CSV for `scan`
     Observe(observe::Observe),
-    /// What a finding means, its reference, how to mend it
+    /// What a finding or a rule means, its reference, how to mend it
     Explain(Explain),
     /// The columns of a row, printed from the code
     Schema(Schema),
@@ -56,9 +56,9 @@ pub enum Command {
 /// `explain`.
 #[derive(Debug, Args)]
 pub struct Explain {
-    /// The finding; all of them without one
+    /// The finding, or the rule by the name of its column; all findings without one
     pub finding: Option<String>,
-    /// Text for people, or JSON
+    /// Text for people, JSON, or the README's table of rules
     #[arg(long, value_enum, default_value_t = ExplainFormat::Text, value_name = "FORMAT")]
     pub format: ExplainFormat,
 }
@@ -70,6 +70,8 @@ pub enum ExplainFormat {
     Text,
     /// For programs.
     Json,
+    /// The README's table of rules.
+    Markdown,
 }
 
 /// `schema`.

@@ -34,6 +34,7 @@ pub use truth::Truth;
 
 use crate::model::dnsbl::{self, CodeRule, ListClass, Quorum};
 use crate::model::name::Name;
+use crate::model::words::Profile;
 use counts::Counter;
 use dns::{Resolver, Responder};
 use listen::Silent;
@@ -275,10 +276,15 @@ impl Lab {
         world.aims().map(move |aim| truth::target(&world, aim))
     }
 
-    /// What a scan of the targets must find, target by target. Computed on the way.
+    /// What a scan of the targets in the census profile must find, target by target. Computed on the way.
     pub fn truth(&self) -> impl Iterator<Item = Truth> + Send + use<> {
+        self.truth_under(Profile::Census)
+    }
+
+    /// What a scan of the targets in another profile must find.
+    pub fn truth_under(&self, profile: Profile) -> impl Iterator<Item = Truth> + Send + use<> {
         let world = self.world;
-        world.aims().flat_map(move |aim| truth::truths(&world, aim))
+        world.aims().flat_map(move |aim| truth::truths(&world, aim, profile))
     }
 
     /// What has been asked for so far; all zero unless the settings said to count.

@@ -226,6 +226,8 @@ pub(super) struct Server {
     /// What the rules leave open.
     pub(super) open: &'static [Code],
     pub(super) six: Option<Six>,
+    /// Verdicts and codes for who waits as long as RFC 5321 wants, where these differ.
+    pub(super) patient: Option<([Verdict; 6], &'static [Code])>,
 }
 
 /// The same server over IPv6.
@@ -361,6 +363,7 @@ const GOOD: Server = Server {
     info: &[],
     open: &[],
     six: None,
+    patient: None,
 };
 
 /// The servers that are not simply good, in the order of the table of scenarios.
@@ -729,6 +732,7 @@ static SERVERS: &[Server] = &[
         speech: Speech::Late,
         verdicts: verdicts(*b"UUUUPP"),
         codes: &[Code::GreetingTimeout],
+        patient: Some((verdicts(*b"PPPPPP"), &[Code::GreetingSlow, Code::SmtpNoStarttls])),
         ..GOOD
     },
 ];

@@ -1,6 +1,6 @@
 //! What a scan of the world must find.
 //! Comes in: the world. Goes out: one truth per (target, exchange, address), computed as they are asked for.
-//! It is the truth of a single pass with one try per server, in the census profile.
+//! It is the truth of a single pass with one try per server.
 
 use std::net::IpAddr;
 
@@ -9,7 +9,7 @@ use super::scenarios::{Mail, Recorded, Says, Server, Shape, To};
 use super::world::{Aim, World};
 use crate::model::finding::{Code, Finding};
 use crate::model::name::Name;
-use crate::model::words::{Rule, Severity, Verdict};
+use crate::model::words::{Profile, Rule, Severity, Verdict};
 
 /// What must be found in one row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,6 +66,18 @@ impl Truth {
         (!wrong.is_empty()).then(|| format!("{}: {}", self.row(), wrong.join(", ")))
     }
 
+    /// RFC 5321 asks nothing of the reverse zone, and allows address literals (§4.1.3).
+    fn by_the_rfc_alone(&mut self) {
+        let literal = self.codes.contains(&Code::HeloIsAddressLiteral);
+        for (verdict, rule) in self.verdicts.iter_mut().zip(Rule::ALL) {
+            match rule {
+                Rule::Reverse => *verdict = Verdict::Na,
+                Rule::Fqdn if literal => *verdict = Verdict::Pass,
+                _ => {}
+            }
+        }
+    }
+
     fn row(&self) -> String {
         let exchange = self.exchange.as_ref().map_or_else(|| "no exchange".into(), ToString::to_string);
         let address = self.address.map_or_else(|| "no address".into(), |address| address.to_string());
@@ -81,9 +93,9 @@ pub(super) fn target(world: &World, aim: Aim) -> String {
     }
 }
 
-/// The truths of a target, in the order a sender would try its servers.
-pub(super) fn truths(world: &World, aim: Aim) -> Vec<Truth> {
-    match aim {
+/// The truths of a target under a profile, in the order a sender would try its servers.
+pub(super) fn truths(world: &World, aim: Aim, profile: Profile) -> Vec<Truth> {
+    let mut truths = match aim {
         Aim::Recorded(recorded) => {
             let address = world.address(site_of(recorded));
             vec![Truth {
@@ -98,10 +110,14 @@ pub(super) fn truths(world: &World, aim: Aim) -> Vec<Truth> {
             }]
         }
         Aim::Domain(domain) => match world.shape(domain) {
-            Some(shape) => rows(world, domain, shape),
+            Some(shape) => rows(world, domain, shape, profile),
             None => Vec::new(),
         },
+    };
+    if profile == Profile::Rfc5321 {
+        truths.iter_mut().for_each(Truth::by_the_rfc_alone);
     }
+    truths
 }
 
 fn helo(world: &World, recorded: &Recorded) -> String {
@@ -135,7 +151,7 @@ impl Exchange {
 }
 
 /// The rows of a domain.
-fn rows(world: &World, domain: Domain, shape: &Shape) -> Vec<Truth> {
+fn rows(world: &World, domain: Domain, shape: &Shape, profile: Profile) -> Vec<Truth> {
     let exchanges = exchanges(world, domain, shape);
     let mut codes = shape.codes.to_vec();
     let mut info = shape.info.to_vec();
@@ -180,7 +196,7 @@ fn rows(world: &World, domain: Domain, shape: &Shape) -> Vec<Truth> {
         } else {
             let served = exchange.servers.iter();
             truths.extend(
-                served.map(|&(site, server)| served_row(row.clone(), world.address(site), site, server, verdict)),
+                served.map(|&(site, server)| served_row(row.clone(), world.address(site), site, server, profile)),
             );
         }
     }
@@ -200,12 +216,16 @@ fn rows(world: &World, domain: Domain, shape: &Shape) -> Vec<Truth> {
 }
 
 /// The row of a server that is there to be judged.
-fn served_row(mut row: Truth, address: IpAddr, site: Site, server: &Server, mx: Verdict) -> Truth {
+fn served_row(mut row: Truth, address: IpAddr, site: Site, server: &Server, profile: Profile) -> Truth {
     row.address = Some(address);
     let (verdicts, codes) = match (site, &server.six) {
         (Site::Six(_), Some(six)) => (six.verdicts, six.codes),
-        _ => (server.verdicts, server.codes),
+        _ => match server.patient.filter(|_| profile == Profile::Patient) {
+            Some(patient) => patient,
+            None => (server.verdicts, server.codes),
+        },
     };
+    let [.., mx] = row.verdicts;
     row.verdicts = in_order(verdicts, mx);
     row.codes.extend(codes);
     if server.speech.lacks_starttls() {

@@ -3,6 +3,7 @@
 //! Rules decide whether a finding holds; what it then means stands here and nowhere else.
 
 mod entries;
+mod rules;
 
 use std::fmt::Write as _;
 
@@ -10,6 +11,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 pub use entries::TABLE;
+pub use rules::{About, RULES, rule_json, rule_text, rules_markdown};
 
 use crate::model::finding::Code;
 use crate::model::words::{Basis, Profile, Rule, Severity, words};

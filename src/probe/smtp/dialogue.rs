@@ -20,6 +20,9 @@ use crate::model::smtp::Reply;
 const BUFFER: usize = 1024;
 /// A server that drips sends more pieces than a teaser and its greeting.
 const DRIPS: u32 = 3;
+/// So long after its first octet a reply must have come at an octet a second: whoever is slower than that is a tarpit, and
+/// is left though there may be patience left.
+const DRIP_TIME: Duration = Duration::from_secs(60);
 /// Octets that are dropped before a command; a server that talks on and on is not heard to its end.
 const UNASKED: usize = 64 * 1024;
 
@@ -120,6 +123,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
     async fn read(&mut self, asked: Instant, deadline: Instant) -> (Reply, End) {
         let mut incoming = Incoming::default();
         let mut pieces = 0_u32;
+        let mut first = None;
         loop {
             let waiting = self.buffer.get(self.waiting.clone()).unwrap_or_default();
             let now_ms = ms(asked.elapsed());
@@ -137,7 +141,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
                 Ok(Ok(length)) => {
                     self.waiting = 0..length;
                     pieces += 1;
-                    continue;
+                    let since = first.get_or_insert_with(Instant::now).elapsed();
+                    if since < DRIP_TIME || pieces < DRIPS || !is_slow(incoming.bytes() + length, since) {
+                        continue;
+                    }
+                    End::Tarpit
                 }
                 // TLS without `close_notify` is a close as well.
                 Ok(Err(error)) if error.kind() == ErrorKind::UnexpectedEof => End::Closed,
@@ -149,8 +157,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
     }
 
     fn overdue(&self, incoming: &Incoming, pieces: u32, asked: Instant, deadline: Instant) -> End {
-        let slow = u64::try_from(incoming.bytes()).unwrap_or(u64::MAX) < asked.elapsed().as_secs();
-        if slow && pieces >= DRIPS {
+        if is_slow(incoming.bytes(), asked.elapsed()) && pieces >= DRIPS {
             End::Tarpit
         } else if deadline == self.over {
             End::SessionOver
@@ -180,6 +187,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
         .await;
         self.desynchronised |= dropped > 0;
     }
+}
+
+/// Below an octet a second.
+fn is_slow(octets: usize, time: Duration) -> bool {
+    u64::try_from(octets).unwrap_or(u64::MAX) < time.as_secs()
 }
 
 /// Whole milliseconds, as far as they fit.

@@ -222,6 +222,32 @@ async fn a_drip_does_not_push_the_deadline_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn patience_is_for_the_late_and_not_for_those_who_drip() {
+    let mut patient = caller();
+    patient.limits = Limits::of(Profile::Patient);
+    let drip = meet(&patient, async |mut stream: DuplexStream| {
+        tokio::time::sleep(Duration::from_secs(100)).await;
+        for byte in b"220-mail.ietf.org ".iter().cycle() {
+            if stream.write_all(&[*byte]).await.is_err() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_secs(5)).await;
+        }
+    })
+    .await;
+    assert_eq!(end(&drip), (SmtpStatus::Deadline, Some(Cause::Tarpit)));
+    assert!((160_000..172_000).contains(&drip.elapsed_ms), "{}", drip.elapsed_ms);
+
+    let late = meet(&patient, async |mut stream: DuplexStream| {
+        tokio::time::sleep(Duration::from_secs(200)).await;
+        let _written = stream.write_all(b"220 mail.ietf.org ESMTP\r\n").await;
+        tokio::time::sleep(Duration::from_secs(900)).await;
+    })
+    .await;
+    assert_eq!(late.greeting.unwrap().code, 220);
+}
+
+#[tokio::test(start_paused = true)]
 async fn each_step_has_its_own_deadline() {
     let silent = played(&[Stay]).await;
     assert_eq!(end(&silent), (SmtpStatus::NoGreeting, Some(Cause::GreetingTimeout)));
