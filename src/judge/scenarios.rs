@@ -809,6 +809,18 @@ fn receiver(helo: &str) -> Scene {
 }
 
 #[test]
+fn a_reverse_name_that_leads_next_door_is_no_match_and_says_so() {
+    for (leads, said) in [("198.51.100.9", "in the same network"), ("203.0.113.9", "mail.s31.lab.test")] {
+        let mut scene = Scene::good(31);
+        scene.host().forward[0].addresses = seen(vec![ip(leads)]);
+        let row = scene.row();
+        let finding = row.findings.iter().find(|finding| finding.code == FcrdnsMismatch).unwrap();
+        assert!(finding.detail.ends_with(said), "{}", finding.detail);
+        assert_eq!(row.verdict(Rule::Reverse), Verdict::Fail);
+    }
+}
+
+#[test]
 fn a_client_that_calls_itself_the_receiver_forges() {
     for helo in ["mx.receiver.test", "receiver.test", "[203.0.113.254]", "203.0.113.254"] {
         let row = receiver(helo).row();

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 
 use super::super::case::{Case, Tld, same_organisation};
 use super::super::findings::{Findings, Found};
+use crate::model::address::neighbourhood;
 use crate::model::evidence::{DnsOutcome, Forward};
 use crate::model::finding::Code;
 use crate::model::introduction::Introduction;
@@ -113,8 +114,20 @@ fn confirmation(case: &Case<'_>, names: &[Name], some_usable: bool, out: &mut Fi
     } else if forward.iter().all(|forward| DnsOutcome::of(&forward.addresses) != DnsOutcome::Ok) {
         out.add(Found::of(Code::FcrdnsTargetNxdomain).detail(names.first().map_or("", Name::as_str)));
     } else {
-        out.add(Found::of(Code::FcrdnsMismatch).detail(names.first().map_or("", Name::as_str)));
+        out.add(Found::of(Code::FcrdnsMismatch).detail(match near(case) {
+            Some((name, address)) => format!("{name} is {address}, in the same network"),
+            None => names.first().map_or_else(String::new, Name::to_string),
+        }));
     }
+}
+
+/// A PTR name that leads into the address's own network, and where to. Some receivers take that for a match; it is none.
+fn near<'a>(case: &Case<'a>) -> Option<(&'a Name, IpAddr)> {
+    let network = neighbourhood(case.host.address);
+    case.host.forward.iter().find_map(|forward| {
+        let addresses = &forward.addresses.seen()?.values;
+        Some((&forward.name, *addresses.iter().find(|address| neighbourhood(**address) == network)?))
+    })
 }
 
 fn generic(case: &Case<'_>, out: &mut Findings) {
