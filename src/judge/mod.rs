@@ -4,6 +4,8 @@
 //! A new rule is an entry in `table` and a condition in one file of `rules`.
 
 mod case;
+#[cfg(test)]
+mod cases;
 mod findings;
 pub mod generic;
 pub mod policy;

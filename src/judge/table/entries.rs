@@ -17,11 +17,12 @@ const RECEIVER: Gathered = Gathered::No("needs to know the receiver who recorded
 const OPT_IN: Gathered = Gathered::No("needs opt-in probes");
 const WHOLE_RUN: Gathered = Gathered::No("concerns the run, not a server: see `doctor`");
 
-/// `Code [severity: Rule = force, …] ["when" severity: …] gathered, condition, why, example, remedy;` where `a / b`
-/// means observed / announced.
+/// `Code [severity: Rule = force, …] ["when" severity: …] => gathered, condition, why, example, remedy;` where `a / b`
+/// means observed / announced, and a form may end in `; REASON` when no scan finds it.
 macro_rules! entries {
     ($($code:ident
-        $([$($when:literal)? $observed:ident $(/ $announced:ident)? : $($rule:ident = $force:ident $(/ $proxy:ident)?),*])+
+        $([$($when:literal)? $observed:ident $(/ $announced:ident)? : $($rule:ident = $force:ident $(/ $proxy:ident)?),*
+            $(; $unless:ident)?])+
         => $gathered:expr, $condition:literal, $why:literal, $example:literal, $remedy:literal;)+) => {
         &[$(Entry {
             code: Code::$code,
@@ -34,6 +35,7 @@ macro_rules! entries {
                     observed: $force,
                     announced: entries!(@or $force $(, $proxy)?),
                 }),*],
+                gathered: entries!(@or YES $(, $unless)?),
             }),+],
             gathered: $gathered,
             condition: $condition,
@@ -73,7 +75,7 @@ pub static TABLE: &[Entry] = entries! {
     ConnectReset [W: Introduces = U] => YES,
         "the connection was reset before a complete greeting", "a rate limiter or intrusion filter does this",
         "", "retry later; exempt mail from the filter";
-    GreetingNone [E: Introduces = U] ["closed again at least 15 minutes later" E: Introduces = F] => YES,
+    GreetingNone [E: Introduces = U] ["closed again at least 15 minutes later" E: Introduces = F; SEVERAL_RUNS] => YES,
         "the server closed an accepted connection without a byte",
         "RFC 5321 §3.1, §3.8: a server owes 220, 4xx or 5xx", "a TCP wrapper", "answer 421 or 554 instead of closing";
     GreetingTimeout [W: Introduces = U] ["at least 300 s were waited" E: Introduces = F] => YES,
@@ -274,7 +276,7 @@ pub static TABLE: &[Entry] = entries! {
     PtrZoneMissing [E: Reverse = F] => YES,
         "no reverse zone is delegated: the denial comes from a registry's zone",
         "RFC 1912 §2.1; big receivers refuse such clients", "", "the provider must delegate the reverse zone";
-    PtrZoneLame [E: Reverse = U] ["in three runs at least 24 hours apart" E: Reverse = F] => YES,
+    PtrZoneLame [E: Reverse = U] ["in three runs at least 24 hours apart" E: Reverse = F; SEVERAL_RUNS] => YES,
         "the reverse zone is delegated, and no server answers for it", "RFC 1912 §2.8; RFC 9499", "",
         "mend the NS records of the reverse zone";
     PtrDnsFailure [W: Reverse = U] => YES,
@@ -394,7 +396,7 @@ pub static TABLE: &[Entry] = entries! {
     MxMixedSpecial [W:] => YES,
         "some addresses of the exchange are public, some special-purpose", "senders waste tries on them", "",
         "drop the special-purpose addresses";
-    MxAllUnreachable [E: Mx = U] ["in a second run too" E: Mx = F] => YES,
+    MxAllUnreachable [E: Mx = U] ["in a second run too" E: Mx = F; SEVERAL_RUNS] => YES,
         "no address of any exchange accepts a connection", "RFC 5321 §5.1", "", "start the service";
     MxPrimaryUnreachable [W:] => YES,
         "the first exchange is dead, a later one works", "an outage, or nolisting", "", "mend it";

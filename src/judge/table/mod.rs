@@ -4,9 +4,9 @@
 
 mod entries;
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 pub use entries::TABLE;
@@ -62,6 +62,8 @@ pub struct Form {
     pub announced: Severity,
     /// Its effects; rules that are not named are untouched.
     pub effects: &'static [Effect],
+    /// Whether one scan can find it in this form.
+    pub gathered: Gathered,
 }
 
 impl Form {
@@ -75,13 +77,27 @@ impl Form {
 }
 
 /// Whether one scan by this version gathers the evidence for a finding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gathered {
     /// It does.
     Yes,
     /// It does not, for this reason.
     No(&'static str),
+}
+
+impl fmt::Display for Gathered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Yes => f.write_str("yes"),
+            Self::No(reason) => write!(f, "not gathered: {reason}"),
+        }
+    }
+}
+
+impl Serialize for Gathered {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
 }
 
 /// All there is to say about one code.
@@ -164,8 +180,8 @@ fn explain(entry: &Entry, text: &mut String) {
     line("why", entry.why);
     line("example", entry.example);
     line("remedy", entry.remedy);
-    if let Gathered::No(reason) = entry.gathered {
-        line("note", &format!("not found by this version: {reason}"));
+    if entry.gathered != Gathered::Yes {
+        line("note", &entry.gathered.to_string());
     }
 }
 
@@ -185,6 +201,9 @@ impl Form {
         }
         if !self.when.is_empty() {
             write!(text, "; {}", self.when).expect(STRING);
+        }
+        if self.gathered != Gathered::Yes {
+            write!(text, " ({})", self.gathered).expect(STRING);
         }
         text
     }
