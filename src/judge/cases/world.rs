@@ -3,6 +3,7 @@
 //! What one answer entails is filled in as the probes do it: a name that does not exist has no address of either
 //! family, a PTR name is looked up, a name that may not be asked for is not.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -180,6 +181,8 @@ impl File {
         records.sort();
         scene.evidence.routes.clear();
         let mut known: Vec<Name> = Vec::new();
+        // Each address is asked once, whoever leads to it.
+        let mut met: BTreeMap<IpAddr, Arc<Host>> = BTreeMap::new();
         for Mx { preference, exchange } in records {
             if known.contains(&exchange) {
                 continue;
@@ -192,7 +195,8 @@ impl File {
                 let first = others == 0 && hosts.is_empty();
                 let server = if first { Some(&self.server) } else { self.servers.get(&address) };
                 let usual = Server::default();
-                hosts.push(Arc::new(self.host(address, Some((&found, others == 0)), server.unwrap_or(&usual))?));
+                let host = self.host(address, Some((&found, others == 0)), server.unwrap_or(&usual))?;
+                hosts.push(Arc::clone(met.entry(address).or_insert_with(|| Arc::new(host))));
             }
             let exchange = Some(Arc::new(found));
             scene.evidence.routes.push(Route { preference: Some(preference), exchange, hosts });
@@ -237,7 +241,8 @@ impl File {
         let own = exchange.filter(|(_, first)| !first).map_or(OWN, |(exchange, _)| exchange.name.as_str());
         let mut session = smtp::session(server, own, self.profile())?;
         if let Some(status) = server.tls {
-            session.tls = Tls { detail: Some(status.as_str().into()), ..Tls::none(status) };
+            let injected_bytes = if status == TlsStatus::Injected { 12 } else { 0 };
+            session.tls = Tls { detail: Some(status.as_str().into()), injected_bytes, ..Tls::none(status) };
         }
         if let Some(said) = &server.certificate {
             session.tls = Tls { certificate: Some(certificate(said)), ..Tls::none(TlsStatus::Ok) };

@@ -30,9 +30,16 @@ pub(in super::super) fn judge(case: &Case<'_>, out: &mut Findings) {
         out.add(Found::of(Code::SmtpEhloBadKeyword).detail(format!("offered: {}", session.extensions.join(" "))));
     }
     if session.desynchronised {
-        out.add(Found::of(Code::SmtpDesync));
+        out.add(Found::of(Code::SmtpDesync).detail("behind a complete reply"));
     }
-    if session.quit_sent && session.quit_code != Some(221) {
+    if session.tls.injected_bytes > 0 {
+        let detail = format!("{} octets behind the STARTTLS reply", session.tls.injected_bytes);
+        out.add(Found::of(Code::SmtpDesync).detail(detail));
+    }
+    // After 421 the server may close at once (RFC 5321 §3.8): it owes QUIT nothing.
+    let closing =
+        [&session.greeting, &session.ehlo, &session.helo].into_iter().flatten().any(|reply| reply.code == 421);
+    if session.quit_sent && session.quit_code != Some(221) && !closing {
         let answer = session.quit_code.map_or_else(|| "no answer".to_owned(), |code| code.to_string());
         out.add(Found::of(Code::SmtpQuitNo221).detail(answer));
     }
@@ -44,7 +51,7 @@ pub(in super::super) fn judge(case: &Case<'_>, out: &mut Findings) {
 fn certificate(case: &Case<'_>, certificate: &Certificate, out: &mut Findings) {
     let over = case.host.scanned_at.div_euclid(1000).saturating_sub(certificate.not_after);
     if over > 0 {
-        out.add(Found::of(Code::TlsCertExpired).detail(format!("{} hours before the scan", over / 3600)));
+        out.add(Found::of(Code::TlsCertExpired).detail(format!("{} h before the scan", over / 3600)));
     }
     if matches!(certificate.chain, CertTrust::SelfSigned | CertTrust::UnknownIssuer | CertTrust::Invalid) {
         out.add(Found::of(Code::TlsCertUntrusted).detail(certificate.chain.as_str()));
