@@ -111,7 +111,7 @@ fn refused(case: &Case<'_>, greeting: &Reply, out: &mut Findings) {
         400.. if greeted.about_us => {
             Found::of(Code::GreetingScannerBlocked).because(Cause::ScannerBlocked).detail(text)
         }
-        // RFC 7504 §2: 521 means by itself that no mail is accepted here.
+        // RFC 7504 §3: 521 means by itself that no mail is accepted here.
         521 => Found::of(Code::GreetingNoService).because(Cause::NoMailService).detail(text),
         554 | 556 if greeted.no_service => {
             Found::of(Code::GreetingNoService).because(Cause::NoMailService).detail(text)

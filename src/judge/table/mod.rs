@@ -113,7 +113,7 @@ pub struct Entry {
     pub condition: &'static str,
     /// The standard, or the receivers' behaviour, that makes it a fault.
     pub why: &'static str,
-    /// What it looks like; may be empty.
+    /// What it looks like.
     pub example: &'static str,
     /// How to mend it.
     pub remedy: &'static str,
@@ -231,6 +231,7 @@ mod tests {
             for text in [entry.condition, entry.why, entry.remedy] {
                 assert!(!text.is_empty() && !text.ends_with('.') && text.trim() == text, "{}: {text:?}", entry.code);
             }
+            assert!(!entry.example.is_empty() && entry.example.trim() == entry.example, "{}", entry.code);
             for form in entry.forms {
                 let mut rules: Vec<Rule> = form.effects.iter().map(|effect| effect.rule).collect();
                 rules.dedup();
@@ -261,6 +262,15 @@ mod tests {
         assert_eq!(literal.effects(0, Profile::Rfc5321).count(), 0);
         assert_eq!(entry(Code::PtrMissing).effects(0, Profile::Rfc5321).count(), 0);
         assert_eq!(entry(Code::HeloForwardMismatch).effects(0, Profile::Rfc5321).count(), 1);
+    }
+
+    #[test]
+    fn what_no_scan_finds_is_said_to_be_not_gathered() {
+        assert!(explain_text(Some(Code::RelayOpen)).ends_with("  note       not gathered: needs opt-in probes\n"));
+        assert_eq!(explain_json(Some(Code::RelayOpen))[0]["gathered"], "not gathered: needs opt-in probes");
+        assert_eq!(explain_json(Some(Code::MxNull))[0]["gathered"], "yes");
+        let form = "; in a second run too (not gathered: needs several runs)\n";
+        assert!(explain_text(Some(Code::MxAllUnreachable)).contains(form));
     }
 
     #[test]
