@@ -157,17 +157,17 @@ fn without_address(exchange: &Exchange) -> Standing<'static> {
     let addresses = &exchange.addresses;
     let outcome = DnsOutcome::of_both(addresses);
     let cause = addresses.v4.unknown().or_else(|| addresses.v6.unknown());
-    // RFC 8020: a name that does not exist for one type exists for none.
-    let gone = DnsOutcome::Denied(Denial::Nxdomain);
-    let nowhere = DnsOutcome::of(&addresses.v4) == gone || DnsOutcome::of(&addresses.v6) == gone;
+    // RFC 8020: a name that does not exist for one type exists for none; an alias that loops does so for all.
+    let gone = |outcome| matches!(outcome, DnsOutcome::Denied(Denial::Nxdomain | Denial::AliasLoop));
+    let nowhere = gone(DnsOutcome::of(&addresses.v4)) || gone(DnsOutcome::of(&addresses.v6));
     match (outcome, cause) {
         _ if exchange.name.is_root() => Standing::NoServer(Cause::NullMx),
         _ if is_address_text(&exchange.name) => Standing::NoServer(Cause::NoServer),
-        (DnsOutcome::Denied(_), _) => Standing::NoServer(Cause::NoServer),
-        (DnsOutcome::Na, Some(Cause::Excluded)) => Standing::Excluded,
         (DnsOutcome::Ok, _) => Standing::Unreached(Cause::NotAsked),
         _ if nowhere => Standing::NoServer(Cause::NoServer),
-        (_, cause) => Standing::Unreached(cause.unwrap_or(Cause::NotAsked)),
+        (_, None) => Standing::NoServer(Cause::NoServer),
+        (_, Some(Cause::Excluded)) => Standing::Excluded,
+        (_, Some(cause)) => Standing::Unreached(cause),
     }
 }
 

@@ -171,5 +171,5 @@ fn kin(case: &Case<'_>, name: &Name) -> Kin {
         Some(forward) => forward.addresses.unknown(),
         None => Some(Cause::NotAsked),
     });
-    unknown.into_iter().next().map_or(Kin::No, Kin::Unknown)
+    unknown.min().map_or(Kin::No, Kin::Unknown)
 }

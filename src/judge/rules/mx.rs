@@ -237,10 +237,14 @@ impl<'a> Domain<'a> {
             self.add(Some(at), found(Code::MxLoopbackAddress));
         } else if special == 0 {
             return;
-        } else if let Some((cause, true)) = unknown(&exchange.addresses).filter(|_| special == kinds.len()) {
+        } else if let Some((cause, asked)) = unknown(&exchange.addresses).filter(|_| special == kinds.len()) {
             // The other family may hold a public address.
-            let detail = format!("{}: {cause}", exchange.name);
-            self.add(Some(at), Found::of(Code::MxTargetDnsFailure).because(cause).detail(detail));
+            if asked {
+                let detail = format!("{}: {cause}", exchange.name);
+                self.add(Some(at), Found::of(Code::MxTargetDnsFailure).because(cause).detail(detail));
+            } else {
+                self.missing(cause);
+            }
         } else if kinds.iter().all(|kind| kind.is_some_and(Special::is_private)) {
             self.add(Some(at), found(Code::MxPrivateAddress));
         } else if special == kinds.len() {

@@ -97,15 +97,16 @@ fn confirmation(case: &Case<'_>, names: &[Name], some_usable: bool, out: &mut Fi
     if case.host.confirmed().next().is_some() {
         return;
     }
-    let failed = forward.iter().find_map(|forward| match &forward.addresses {
+    // Of several causes the one that stands first among their words, whatever the order of the names.
+    let failed = forward.iter().filter_map(|forward| match &forward.addresses {
         Observed::Failed(failure) => Some((failure.cause, &forward.name)),
         _ => None,
     });
-    if let Some((cause, name)) = failed {
+    if let Some((cause, name)) = failed.min() {
         out.add(Found::of(Code::FcrdnsUnknown).because(cause).detail(format!("{name}: {cause}")));
         return;
     }
-    let unasked = forward.iter().find_map(|forward| forward.addresses.unknown());
+    let unasked = forward.iter().filter_map(|forward| forward.addresses.unknown()).min();
     let asked = |name: &Name| forward.iter().any(|forward| forward.name == *name);
     if let Some(cause) = unasked {
         out.missing(Rule::Reverse, cause);
