@@ -5,6 +5,7 @@
 
 mod file;
 mod smtp;
+mod verdicts;
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
