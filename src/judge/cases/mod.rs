@@ -3,6 +3,7 @@
 //! A code that is not gathered has one file that says why; a code may not have both.
 //! A code without one of the three, or a form of a code that no case shows, fails here.
 
+mod answer;
 mod file;
 mod smtp;
 mod verdicts;
@@ -213,12 +214,15 @@ fn wanted(entry: &Entry) -> Vec<(&'static str, Option<Basis>)> {
     let both = |form: &Form| {
         form.observed != form.announced || form.effects.iter().any(|effect| effect.observed != effect.announced)
     };
-    forms
-        .flat_map(|form| match both(form) {
-            true => vec![(form.when, Some(Basis::Observed)), (form.when, Some(Basis::Announced))],
-            false => vec![(form.when, None)],
-        })
-        .collect()
+    let mut wanted = Vec::new();
+    for form in forms {
+        if both(form) {
+            wanted.extend([Basis::Observed, Basis::Announced].map(|basis| (form.when, Some(basis))));
+        } else {
+            wanted.push((form.when, None));
+        }
+    }
+    wanted
 }
 
 /// What is missing or too much among the cases of a code.

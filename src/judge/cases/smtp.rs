@@ -109,7 +109,7 @@ impl Script {
             };
         }
         drop(stream);
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

@@ -7,15 +7,16 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::super::scene::{NAMING, NOW, Scene, ip, name, nodata, nxdomain, policy, seen};
+use super::super::scene::{NAMING, NOW, Scene, ip, name, nxdomain, policy, seen};
+use super::answer::{Read, alone, answer, both, is_not_asked, parsed, peers, record};
 use super::file::{self, File, Server};
 use super::smtp;
-use crate::model::dns::{Addresses, Answer, Mx, Records};
+use crate::model::dns::{Addresses, Answer, Mx};
 use crate::model::dnsbl::{DomainListing, Health, Listing};
 use crate::model::evidence::{Exchange, Forward, Host, Introduced, Route, is_address_text};
 use crate::model::introduction::Introduction;
 use crate::model::name::Name;
-use crate::model::observed::{Absence, Denial, Failure, Observed};
+use crate::model::observed::{Absence, Denial, Observed};
 use crate::model::smtp::{Certificate, Session, Tls, unescape};
 use crate::model::target::Subject;
 use crate::model::words::{Basis, Cause, ConnectStatus, IntroducedBy, IntroductionClass, Profile, TlsStatus};
@@ -26,93 +27,6 @@ const ADDRESS: &str = "198.51.100.1";
 const DOMAIN: &str = "s01.lab.test";
 /// How many PTR names are looked up.
 const PTR_NAMES: usize = 10;
-
-type Read<T> = Result<T, String>;
-
-/// An answer as cases write it: `198.51.100.7, 10.0.0.1`, `nxdomain`, `nodata by lab.test`, `servfail`, `not-asked`,
-/// `alias mx.lab.test -> 198.51.100.7`.
-fn answer<T>(key: &str, text: &str, value: impl Fn(&str) -> Option<T>) -> Read<Answer<T>> {
-    let (aliases, text) = match text.strip_prefix("alias ").map(|rest| rest.split_once(" -> ")) {
-        Some(Some((aliases, rest))) => (aliases.split(", ").map(name).collect(), rest),
-        Some(None) => return Err(format!("{key}: {text:?} does not say what the alias leads to")),
-        None => (Vec::new(), text),
-    };
-    let (word, zone) = text.split_once(" by ").map_or((text, None), |(word, zone)| (word, Some(zone)));
-    let zone = zone.map(|zone| if zone == "." { Name::root() } else { name(zone) });
-    if let Some(how) = Denial::ALL.iter().copied().find(|denial| denial.as_str() == word) {
-        return Ok(Observed::Absent(Absence { how, zone, aliases }));
-    }
-    let cause = Cause::ALL.iter().copied().find(|cause| cause.as_str() == text);
-    match cause {
-        Some(cause @ (Cause::NotAsked | Cause::Excluded | Cause::SpecialAddress)) => {
-            return Ok(Observed::NotAsked(cause));
-        }
-        Some(cause) => return Ok(Observed::Failed(Failure::of(cause))),
-        None => {}
-    }
-    let values: Option<Vec<T>> = text.split(", ").map(value).collect();
-    let values = values.ok_or_else(|| format!("{key}: {text:?} is no answer"))?;
-    Ok(Observed::Seen(Records { values, aliases, ttl: 300, authentic: false }))
-}
-
-fn parsed<T: std::str::FromStr>(text: &str) -> Option<T> {
-    text.parse().ok()
-}
-
-fn record(text: &str) -> Option<Mx> {
-    let (preference, exchange) = text.split_once(' ')?;
-    let exchange = if exchange == "." { Name::root() } else { name(exchange) };
-    Some(Mx { preference: preference.parse().ok()?, exchange })
-}
-
-/// The same denial or failure for another type; nothing where there are records.
-fn likewise<T, U>(answer: &Answer<T>) -> Answer<U> {
-    match answer {
-        Observed::Seen(_) => nodata(),
-        Observed::Absent(absence) => Observed::Absent(absence.clone()),
-        Observed::Failed(failure) => Observed::Failed(failure.clone()),
-        Observed::NotAsked(cause) => Observed::NotAsked(*cause),
-    }
-}
-
-fn both(key: &str, a: Option<&String>, aaaa: Option<&String>, usual: Addresses) -> Read<Addresses> {
-    let v4 = a.map(|text| answer(&format!("{key}.a"), text, parsed)).transpose()?;
-    let v6 = aaaa.map(|text| answer(&format!("{key}.aaaa"), text, parsed)).transpose()?;
-    Ok(match (v4, v6) {
-        (None, None) => usual,
-        (Some(v4), None) => Addresses { v6: likewise(&v4), v4 },
-        (None, Some(v6)) => Addresses { v4: usual.v4, v6 },
-        (Some(v4), Some(v6)) => Addresses { v4, v6 },
-    })
-}
-
-fn is_not_asked(addresses: &Addresses) -> bool {
-    matches!(addresses, Addresses { v4: Observed::NotAsked(_), v6: Observed::NotAsked(_) })
-}
-
-/// The answer in a peer's own family.
-fn peers(addresses: &Addresses, peer: IpAddr) -> Answer<IpAddr> {
-    let wide = |values: Vec<IpAddr>, aliases: &[Name]| {
-        Observed::Seen(Records { values, aliases: aliases.to_vec(), ttl: 300, authentic: false })
-    };
-    match (peer, addresses) {
-        (IpAddr::V4(_), Addresses { v4: Observed::Seen(v4), .. }) => {
-            wide(v4.values.iter().copied().map(IpAddr::V4).collect(), &v4.aliases)
-        }
-        (IpAddr::V6(_), Addresses { v6: Observed::Seen(v6), .. }) => {
-            wide(v6.values.iter().copied().map(IpAddr::V6).collect(), &v6.aliases)
-        }
-        (IpAddr::V4(_), Addresses { v4, .. }) => likewise(v4),
-        (IpAddr::V6(_), Addresses { v6, .. }) => likewise(v6),
-    }
-}
-
-fn alone(address: IpAddr) -> Addresses {
-    match address {
-        IpAddr::V4(v4) => Addresses { v4: seen(vec![v4]), v6: nodata() },
-        IpAddr::V6(v6) => Addresses { v4: nodata(), v6: seen(vec![v6]) },
-    }
-}
 
 impl File {
     /// The scene of a case.
@@ -137,7 +51,7 @@ impl File {
         scene.evidence.target.excluded = self.excluded;
         scene.evidence.capped = self.capped;
         for (list, health) in &self.health {
-            let at = self.list(list)?;
+            let at = Self::list(list)?;
             scene.policy.health[at] = match health.split_once(' ') {
                 Some(("refused", code)) => Health::Refused(code.parse().map_err(|error| format!("health: {error}"))?),
                 Some(("untrustworthy", why)) => Health::Untrustworthy(why.into()),
@@ -159,7 +73,7 @@ impl File {
         self.profile.unwrap_or(Profile::Census)
     }
 
-    fn list(&self, zone: &str) -> Read<usize> {
+    fn list(zone: &str) -> Read<usize> {
         let lists = policy().lists;
         let known = lists.iter().position(|list| list.shown.split('.').next() == Some(zone));
         known.ok_or_else(|| format!("{zone} is none of the lists"))
@@ -256,20 +170,20 @@ impl File {
         let introduced = match introduction.as_ref().filter(|_| welcomed).map(Introduction::name) {
             Some(Some(name)) => {
                 let usual = shared.filter(|exchange| exchange.name == name);
-                self.introduced(server, usual.map_or_else(|| alone(address), |exchange| exchange.addresses.clone()))?
+                Self::introduced(server, usual.map_or_else(|| alone(address), |exchange| exchange.addresses.clone()))?
             }
             Some(None) => Introduced::not_asked(Cause::NotAsked),
             None => Introduced::not_asked(session.cause.unwrap_or(Cause::NoIntroduction)),
         };
         let host = Host { introduction, ehlo, introduced, ..bare(address, session, Cause::NotAsked) };
-        self.observations(host, server, own)
+        Self::observations(host, server, own)
     }
 
     /// A client that somebody has recorded.
     fn recorded(&self, address: IpAddr, helo: &str) -> Read<Host> {
         let introduction = Introduction::new(&unescape(helo), IntroducedBy::Observed, NAMING);
         let introduced = match introduction.name() {
-            Some(_) => self.introduced(&self.server, alone(address))?,
+            Some(_) => Self::introduced(&self.server, alone(address))?,
             None => Introduced::not_asked(Cause::NotAsked),
         };
         let session = Session::none(25, ConnectStatus::NotAsked);
@@ -279,10 +193,10 @@ impl File {
             introduced,
             ..bare(address, session, Cause::NotAsked)
         };
-        self.observations(host, &self.server, OWN)
+        Self::observations(host, &self.server, OWN)
     }
 
-    fn introduced(&self, server: &Server, usual: Addresses) -> Read<Introduced> {
+    fn introduced(server: &Server, usual: Addresses) -> Read<Introduced> {
         let file::Introduced { a, aaaa, mx, sibling } = &server.name;
         let addresses = both("server.name", a.as_ref(), aaaa.as_ref(), usual)?;
         let mx = match (mx, &addresses) {
@@ -298,7 +212,7 @@ impl File {
     }
 
     /// Reverse names and listings.
-    fn observations(&self, mut host: Host, server: &Server, own: &str) -> Read<Host> {
+    fn observations(mut host: Host, server: &Server, own: &str) -> Read<Host> {
         let introduced = host.introduction.as_ref().filter(|said| said.class == IntroductionClass::Fqdn);
         let introduced = introduced.and_then(Introduction::name).filter(|_| !is_not_asked(&host.introduced.addresses));
         host.ptr = match &server.ptr {
@@ -316,7 +230,7 @@ impl File {
             host.forward.push(Forward { name: ptr.clone(), addresses });
         }
         for key in server.lists.keys().filter(|key| *key != "all") {
-            self.list(key)?;
+            Self::list(key)?;
         }
         let lists = policy().lists;
         for (list, at) in lists.iter().zip(0_u16..).filter(|(list, _)| !list.names) {
@@ -372,18 +286,5 @@ fn certificate(said: &file::Certificate) -> Certificate {
         key: "ecdsa-256".into(),
         sha256: "00".into(),
         chain: said.chain,
-    }
-}
-
-#[test]
-fn an_answer_is_read_in_every_form_and_nothing_else_is() {
-    let of = |text: &str| answer::<IpAddr>("a", text, parsed);
-    assert_eq!(of("10.0.0.1, 10.0.0.2").unwrap(), seen(vec![ip("10.0.0.1"), ip("10.0.0.2")]));
-    assert_eq!(of("servfail").unwrap(), Observed::failed(Cause::Servfail));
-    assert_eq!(of("not-asked").unwrap(), Observed::NotAsked(Cause::NotAsked));
-    let Observed::Absent(absence) = of("alias x.lab.test -> nxdomain by .").unwrap() else { panic!("it is denied") };
-    assert_eq!((absence.aliases, absence.zone), (vec![name("x.lab.test")], Some(Name::root())));
-    for wrong in ["", "mail.lab.test", "10.0.0.1,10.0.0.2", "alias x", "denied"] {
-        assert!(of(wrong).is_err_and(|error| error.starts_with("a: ")), "{wrong}");
     }
 }

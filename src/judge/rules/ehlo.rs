@@ -76,7 +76,7 @@ fn name(case: &Case<'_>, out: &mut Findings) {
             out.add(Found::of(Code::EhloNameNotDomain).detail(&**word));
         }
         (None, _) => {
-            out.add(Found::of(Code::EhloNameMissing).detail(session.ehlo.as_ref().map_or_else(String::new, line)))
+            out.add(Found::of(Code::EhloNameMissing).detail(session.ehlo.as_ref().map_or_else(String::new, line)));
         }
     }
 }

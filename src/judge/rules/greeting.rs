@@ -173,7 +173,7 @@ fn pace(greeting: &Reply, out: &mut Findings) {
     let same = word(greeting.lines.first()) == word(greeting.lines.last());
     let pause = greeting.complete_ms.saturating_sub(greeting.first_line_ms);
     if greeting.lines.len() > 1 && same && (2_000..=10_000).contains(&pause) {
-        out.add(Found::of(Code::GreetingTeaser).detail(format!("the last line {} ms after the first", pause)));
+        out.add(Found::of(Code::GreetingTeaser).detail(format!("the last line {pause} ms after the first")));
     }
 }
 

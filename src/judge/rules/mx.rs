@@ -311,9 +311,9 @@ impl<'a> Domain<'a> {
 
 /// MX records in the form of a zone file, as many as a person reads.
 fn listed(records: &[Mx]) -> String {
-    let shown = records.iter().take(6).map(|mx| match mx.exchange.is_root() {
-        true => format!("MX {} .", mx.preference),
-        false => format!("MX {} {}", mx.preference, mx.exchange),
+    let shown = records.iter().take(6).map(|mx| {
+        let exchange = if mx.exchange.is_root() { "." } else { mx.exchange.as_str() };
+        format!("MX {} {exchange}", mx.preference)
     });
     shown.collect::<Vec<_>>().join(", ")
 }
