@@ -33,7 +33,7 @@ impl<'a> Case<'a> {
     pub(super) fn new(policy: &'a Policy, host: &'a Host, exchange: Option<&'a Exchange>) -> Self {
         let best = |names: &mut dyn Iterator<Item = &'a Name>| {
             let classed = names.map(|name| (name, generic::classify(name, host.address)));
-            classed.min_by_key(|(_, generic)| generic.score)
+            classed.min_by(|(a, one), (b, other)| (one.score, a).cmp(&(other.score, b)))
         };
         let named = host.ptr.seen().map_or(&[][..], |records| &records.values);
         let ptr = best(&mut host.confirmed()).or_else(|| best(&mut named.iter()));

@@ -4,6 +4,8 @@
 //! A new rule is an entry in `table` and a condition in one file of `rules`.
 
 mod case;
+#[cfg(test)]
+mod cases;
 mod findings;
 pub mod generic;
 pub mod policy;
@@ -73,7 +75,8 @@ fn row(evidence: &Evidence, policy: &Policy, domain: &[Placed], place: Place) ->
         Standing::Judged(case) => {
             server(case, &mut out);
             if basis == Basis::Observed && evidence.target.unstable {
-                out.add(Found::of(Code::HeloUnstable));
+                let last = case.host.introduction.as_ref().map_or("", |introduction| &introduction.text);
+                out.add(Found::of(Code::HeloUnstable).detail(format!("{last}, after other names")));
             }
             asked = Some(&case.listings);
         }
@@ -158,17 +161,17 @@ fn without_address(exchange: &Exchange) -> Standing<'static> {
     let addresses = &exchange.addresses;
     let outcome = DnsOutcome::of_both(addresses);
     let cause = addresses.v4.unknown().or_else(|| addresses.v6.unknown());
-    // RFC 8020: a name that does not exist for one type exists for none.
-    let gone = DnsOutcome::Denied(Denial::Nxdomain);
-    let nowhere = DnsOutcome::of(&addresses.v4) == gone || DnsOutcome::of(&addresses.v6) == gone;
+    // RFC 8020: a name that does not exist for one type exists for none; an alias that loops does so for all.
+    let gone = |outcome| matches!(outcome, DnsOutcome::Denied(Denial::Nxdomain | Denial::AliasLoop));
+    let nowhere = gone(DnsOutcome::of(&addresses.v4)) || gone(DnsOutcome::of(&addresses.v6));
     match (outcome, cause) {
         _ if exchange.name.is_root() => Standing::NoServer(Cause::NullMx),
         _ if is_address_text(&exchange.name) => Standing::NoServer(Cause::NoServer),
-        (DnsOutcome::Denied(_), _) => Standing::NoServer(Cause::NoServer),
-        (DnsOutcome::Na, Some(Cause::Excluded)) => Standing::Excluded,
         (DnsOutcome::Ok, _) => Standing::Unreached(Cause::NotAsked),
         _ if nowhere => Standing::NoServer(Cause::NoServer),
-        (_, cause) => Standing::Unreached(cause.unwrap_or(Cause::NotAsked)),
+        (_, None) => Standing::NoServer(Cause::NoServer),
+        (_, Some(Cause::Excluded)) => Standing::Excluded,
+        (_, Some(cause)) => Standing::Unreached(cause),
     }
 }
 
@@ -186,7 +189,9 @@ fn server(case: &Case<'_>, out: &mut Findings) {
         Verdict::Unknown => NAME_RULES.into_iter().for_each(|rule| out.missing(rule, Cause::NoIntroduction)),
         verdict => {
             let cause = out.cause(Rule::Introduces).filter(|_| verdict == Verdict::Na).unwrap_or(Cause::NoName);
-            NAME_RULES.into_iter().for_each(|rule| out.na(rule, cause));
+            for rule in NAME_RULES {
+                out.na(rule, cause);
+            }
         }
     }
     reverse::judge(case, out);

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use super::policy::Receiver;
 use super::scene::*;
-use super::table::{Gathered, TABLE};
 use crate::model::address::Special;
 use crate::model::dnsbl::{Health, ListClass, Quorum};
 use crate::model::evidence::{Exchange, Forward, Introduced, Route};
@@ -763,44 +762,6 @@ fn every_class_of_name_has_its_code_and_only_some_are_looked_up() {
     }
 }
 
-/// Servers whose rows or clients make more than one, or none of a domain's.
-fn others() -> Vec<Scene> {
-    let mut scenes = Vec::new();
-    let mut scene = dual(36);
-    second(&mut scene).introduced.addresses.v6 = nodata();
-    scenes.push(scene);
-    for at in [0, 1] {
-        let mut scene = backed(46);
-        scene.host_of(at).session = dead(ConnectStatus::Refused);
-        scenes.push(scene);
-    }
-    let mut scene = backed(41);
-    scene.mx(&[(10, ""), (20, "backup.lab.test")]);
-    scenes.push(scene);
-    let mut scene = backed(148);
-    scene.evidence.routes[1] = route(20, "backup.lab.test", "198.51.100.148");
-    scenes.push(scene);
-    let mut scene = Scene::good(149);
-    scene.evidence.routes = vec![route(10, &scene.own(), "2001:db8:25::7")];
-    scenes.push(scene);
-    scenes.extend(NAMES.iter().map(|(text, ..)| saying(text.as_bytes())));
-    scenes.extend([format!("{}.org", "x".repeat(64)), "x.".repeat(150)].iter().map(|text| saying(text.as_bytes())));
-    scenes.push(saying(&[0xFC]));
-    for helo in [" ", "gmail.com"] {
-        let mut scene = Scene::observed(67, "203.0.113.67", helo);
-        scene.reverse("mta.s67.lab.test");
-        scenes.push(scene);
-    }
-    scenes.push(receiver("mx.receiver.test"));
-    let mut scene = receiver("mta7.s68.lab.test");
-    scene.evidence.target.unstable = true;
-    scenes.push(scene);
-    let mut scene = Scene::good(151);
-    scene.host().introduced.sibling = seen(vec![ip("198.51.100.151")]);
-    scenes.push(scene);
-    scenes
-}
-
 /// A client that a receiver has recorded, called this; the name exists and leads to it.
 fn receiver(helo: &str) -> Scene {
     let mut scene = Scene::observed(67, "203.0.113.67", helo);
@@ -846,21 +807,6 @@ fn a_name_is_a_wildcards_only_where_its_sibling_has_the_same_addresses() {
         let row = scene.row();
         assert_eq!(codes(&row).contains(&HeloWildcard), wildcard, "{:#?}", row.findings);
         assert_eq!(letters(&row), "PPPPPPP");
-    }
-}
-
-#[test]
-fn every_code_that_is_gathered_is_found_in_some_scene() {
-    let mut scenes = others();
-    for (n, change, ..) in ONE_SERVER {
-        let mut scene = Scene::good(*n);
-        change(&mut scene);
-        scenes.push(scene);
-    }
-    let judged: Vec<_> = scenes.iter().flat_map(|scene| scene.judged().rows).collect();
-    let found = |code| judged.iter().any(|row| row.findings.iter().any(|finding| finding.code == code));
-    for entry in TABLE {
-        assert_eq!(found(entry.code), entry.gathered == Gathered::Yes, "{}", entry.code);
     }
 }
 

@@ -120,7 +120,7 @@ pub(super) fn host(address: IpAddr, own: &str) -> Host {
             mx: Observed::NotAsked(Cause::NotAsked),
             sibling: Observed::NotAsked(Cause::NotAsked),
         },
-        listings: (0..5)
+        listings: (0..7)
             .map(|list| Listing { list, codes: nxdomain(), reason: Observed::NotAsked(Cause::NotAsked), void: false })
             .collect(),
         domains: Vec::new(),
@@ -150,25 +150,35 @@ pub(super) fn route(preference: u16, own: &str, address: &str) -> Route {
     }
 }
 
+/// What a list of addresses says by 127.0.0.2, and for spam sources by 127.0.0.4, .9 and .10.
 fn list(zone: &str, class: ListClass, weight: f32, core: bool, ipv6: bool) -> List {
-    let rule = CodeRule { from: Ipv4Addr::new(127, 0, 0, 2), to: Ipv4Addr::new(127, 0, 0, 2), class, weight };
-    let relay = CodeRule {
-        from: Ipv4Addr::new(127, 0, 0, 9),
-        to: Ipv4Addr::new(127, 0, 0, 9),
-        class: ListClass::OpenRelay,
-        weight: 0.3,
+    let rule = |octet, class, weight| {
+        let code = Ipv4Addr::new(127, 0, 0, octet);
+        CodeRule { from: code, to: code, class, weight }
     };
-    List {
-        zone: name(zone),
-        shown: zone.into(),
-        codes: if class == ListClass::SpamSource { vec![rule, relay] } else { vec![rule] },
-        ipv4: true,
-        ipv6,
-        names: false,
-        core,
-        lookup: None,
-        rate: None,
+    let mut codes = vec![rule(2, class, weight)];
+    if class == ListClass::SpamSource {
+        let relays = [rule(9, ListClass::OpenRelay, 0.3), rule(10, ListClass::OpenRelay, 0.2)];
+        codes.extend([rule(4, ListClass::Exploited, 0.4)].into_iter().chain(relays));
     }
+    let zone = name(zone);
+    let shown = zone.as_str().into();
+    List { zone, shown, codes, ipv4: true, ipv6, names: false, core, lookup: None, rate: None }
+}
+
+/// A list that trusts by its last octet, in the manner of DNSWL: 127.0.category.trust.
+fn allow_list(zone: &str) -> List {
+    let mut list = list(zone, ListClass::Allow, 0.0, false, true);
+    list.codes[0].to = Ipv4Addr::new(127, 0, 255, 3);
+    list
+}
+
+/// A list of domains.
+fn domain_list(zone: &str) -> List {
+    let mut list = list(zone, ListClass::Reputation, 0.0, false, false);
+    list.codes[0].from = Ipv4Addr::new(127, 0, 1, 2);
+    list.codes[0].to = Ipv4Addr::new(127, 0, 1, 99);
+    List { ipv4: false, names: true, ..list }
 }
 
 pub(super) fn policy() -> Policy {
@@ -182,9 +192,12 @@ pub(super) fn policy() -> Policy {
             list("bl2.lab.test", ListClass::SpamSource, 0.5, false, true),
             list("bl3.lab.test", ListClass::SpamSource, 0.5, false, false),
             list("pbl.lab.test", ListClass::Policy, 0.0, false, true),
-            list("wl.lab.test", ListClass::Allow, 0.0, false, true),
+            allow_list("wl.lab.test"),
+            list("net.lab.test", ListClass::Network, 0.0, false, true),
+            list("att.lab.test", ListClass::Attack, 0.0, false, true),
+            domain_list("dbl.lab.test"),
         ]),
-        health: vec![Health::Healthy; 5],
+        health: vec![Health::Healthy; 8],
         quorum: Quorum { weight: 1.5, core: true },
         receivers: Vec::new(),
     }

@@ -144,6 +144,11 @@ pub struct Addresses {
 }
 
 impl Addresses {
+    /// Whether one of the families was not asked for.
+    pub const fn not_asked(&self) -> bool {
+        matches!(self.v4, Observed::NotAsked(_)) || matches!(self.v6, Observed::NotAsked(_))
+    }
+
     /// All addresses seen, IPv4 first, in the order of the wire.
     pub fn all(&self) -> impl Iterator<Item = IpAddr> + '_ {
         let v4 = self.v4.seen().into_iter().flat_map(|records| records.values.iter().copied().map(IpAddr::V4));

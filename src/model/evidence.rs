@@ -201,6 +201,8 @@ impl Evidence {
                 None => MxStatus::None,
                 Some(own) => match DnsOutcome::of_both(&own.addresses) {
                     DnsOutcome::Ok => MxStatus::Implicit,
+                    // Without an answer for either family nobody can say that there is no address.
+                    DnsOutcome::Denied(_) | DnsOutcome::Na if own.addresses.not_asked() => MxStatus::Na,
                     DnsOutcome::Denied(_) | DnsOutcome::Na => MxStatus::None,
                     DnsOutcome::Servfail => MxStatus::Servfail,
                     DnsOutcome::Refused => MxStatus::Refused,

@@ -41,7 +41,6 @@ pub(in super::super) fn judge(case: &Case<'_>, out: &mut Findings) {
     }
     let session = &case.host.session;
     let refused = |reply: &Reply| reply.complete && reply.code >= 400;
-    let line = |reply: &Reply| format!("{} {}", reply.code, reply.lines.first().map_or("", |line| line.as_ref()));
     if let Some(ehlo) = session.ehlo.as_ref().filter(|reply| refused(reply))
         && let Some(helo) = &session.helo
     {
@@ -51,12 +50,16 @@ pub(in super::super) fn judge(case: &Case<'_>, out: &mut Findings) {
             out.add(Found::of(Code::EhloHeloRejected).because(Cause::EhloRejected).detail(line(helo)));
         }
     }
-    if session.helo.as_ref().is_some_and(|helo| is_positive(helo) && helo.lines.len() > 1) {
-        out.add(Found::of(Code::HeloExtendedReply));
+    if let Some(helo) = session.helo.as_ref().filter(|helo| is_positive(helo) && helo.lines.len() > 1) {
+        out.add(Found::of(Code::HeloExtendedReply).detail(helo.lines.join(", ")));
     }
     if session.ehlo.as_ref().is_some_and(is_positive) {
         name(case, out);
     }
+}
+
+fn line(reply: &Reply) -> String {
+    format!("{} {}", reply.code, reply.lines.first().map_or("", |line| line.as_ref()))
 }
 
 fn name(case: &Case<'_>, out: &mut Findings) {
@@ -72,7 +75,9 @@ fn name(case: &Case<'_>, out: &mut Findings) {
         (None, Some(word)) if !KEYWORDS.contains(&word.to_ascii_uppercase().as_str()) => {
             out.add(Found::of(Code::EhloNameNotDomain).detail(&**word));
         }
-        (None, word) => out.add(Found::of(Code::EhloNameMissing).detail(word.as_deref().unwrap_or(""))),
+        (None, _) => {
+            out.add(Found::of(Code::EhloNameMissing).detail(session.ehlo.as_ref().map_or_else(String::new, line)));
+        }
     }
 }
 

@@ -29,8 +29,10 @@ pub(in super::super) fn judge(case: &Case<'_>, out: &mut Findings) {
             Verdict::Fail | Verdict::Na => out.na(Rule::Matches, Cause::NameAbsent),
         }
     } else {
+        // A name under a special-use domain does not exist in public DNS, asked for or not.
+        let absent = out.verdict(Rule::Exists) == Verdict::Fail;
         out.na(Rule::Exists, Cause::NotAName);
-        out.na(Rule::Matches, Cause::NotAName);
+        out.na(Rule::Matches, if absent { Cause::NameAbsent } else { Cause::NotAName });
         literal_mismatch(case, introduction, out);
     }
 }
@@ -186,5 +188,5 @@ fn kin(case: &Case<'_>, name: &Name) -> Kin {
         Some(forward) => forward.addresses.unknown(),
         None => Some(Cause::NotAsked),
     });
-    unknown.into_iter().next().map_or(Kin::No, Kin::Unknown)
+    unknown.min().map_or(Kin::No, Kin::Unknown)
 }

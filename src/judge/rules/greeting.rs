@@ -35,7 +35,9 @@ pub(in super::super) fn judge(case: &Case<'_>, out: &mut Findings) {
 fn observed(case: &Case<'_>, out: &mut Findings) {
     match &case.host.introduction {
         None => out.missing(Rule::Introduces, Cause::NoIntroduction),
-        Some(Introduction { class: IntroductionClass::Empty, .. }) => out.add(Found::of(Code::HeloEmptyArgument)),
+        Some(Introduction { class: IntroductionClass::Empty, text, .. }) => {
+            out.add(Found::of(Code::HeloEmptyArgument).detail(format!("recorded as {text:?}")));
+        }
         Some(_) => {}
     }
 }
@@ -75,14 +77,20 @@ fn conversation(case: &Case<'_>, out: &mut Findings) {
 /// There is no complete greeting, or no readable conversation, for this cause.
 fn cut_off(case: &Case<'_>, cause: Cause, out: &mut Findings) {
     let session = &case.host.session;
+    let waited = session.elapsed_ms.saturating_sub(session.connect_ms.unwrap_or(0));
+    let lines = session.greeting.as_ref().map_or(0, |greeting| greeting.lines.len());
+    let bytes = session.greeting.as_ref().map_or(0, |greeting| greeting.raw.len());
     let found = match cause {
-        Cause::Tarpit => Found::of(Code::SmtpTarpit),
-        Cause::TooLong => Found::of(Code::GreetingEndless),
-        Cause::GreetingNone => Found::of(Code::GreetingNone),
-        Cause::Closed if session.greeting.is_none() => Found::of(Code::GreetingNone),
-        Cause::Reset | Cause::ConnectReset => Found::of(Code::ConnectReset),
+        Cause::Tarpit => Found::of(Code::SmtpTarpit).detail(format!("{bytes} octets in {} s", waited / 1000)),
+        Cause::TooLong => Found::of(Code::GreetingEndless).detail(format!("cut off after {lines} lines")),
+        Cause::GreetingNone => Found::of(Code::GreetingNone).detail(format!("closed after {waited} ms")),
+        Cause::Closed if session.greeting.is_none() => {
+            Found::of(Code::GreetingNone).detail(format!("closed after {waited} ms"))
+        }
+        Cause::Reset | Cause::ConnectReset => {
+            Found::of(Code::ConnectReset).detail(format!("reset after {bytes} octets of a reply"))
+        }
         cause if timed_out(Some(cause)) => {
-            let waited = session.elapsed_ms.saturating_sub(session.connect_ms.unwrap_or(0));
             // Only the profile that waits as long as the RFC wants may turn slowness into a failure.
             let patient = case.policy.profile == Profile::Patient && waited >= PATIENCE_MS;
             Found::of(Code::GreetingTimeout).form(usize::from(patient)).detail(format!("waited {} s", waited / 1000))
@@ -103,7 +111,7 @@ fn refused(case: &Case<'_>, greeting: &Reply, out: &mut Findings) {
         400.. if greeted.about_us => {
             Found::of(Code::GreetingScannerBlocked).because(Cause::ScannerBlocked).detail(text)
         }
-        // RFC 7504 §2: 521 means by itself that no mail is accepted here.
+        // RFC 7504 §3: 521 means by itself that no mail is accepted here.
         521 => Found::of(Code::GreetingNoService).because(Cause::NoMailService).detail(text),
         554 | 556 if greeted.no_service => {
             Found::of(Code::GreetingNoService).because(Cause::NoMailService).detail(text)
@@ -117,9 +125,10 @@ fn refused(case: &Case<'_>, greeting: &Reply, out: &mut Findings) {
 fn named(case: &Case<'_>, out: &mut Findings) {
     let session = &case.host.session;
     let introduction = case.introduction();
+    let said = session.greeting.as_ref().map_or_else(String::new, first_line);
     if session.greeted.masked {
         let by_ehlo = usize::from(introduction.is_some());
-        return out.add(Found::of(Code::GreetingMasked).form(by_ehlo).because(Cause::GreetingMasked));
+        return out.add(Found::of(Code::GreetingMasked).form(by_ehlo).because(Cause::GreetingMasked).detail(said));
     }
     let in_greeting = session.greeted.name.is_some();
     match introduction {
@@ -129,10 +138,10 @@ fn named(case: &Case<'_>, out: &mut Findings) {
             }
             other_name(case, introduction, out);
         }
-        Some(_) => out.add(Found::of(Code::GreetingNoName).form(1)),
+        Some(_) => out.add(Found::of(Code::GreetingNoName).form(1).detail(said)),
         None => {
             let answered = session.ehlo.iter().chain(&session.helo).any(is_positive);
-            out.add(Found::of(Code::GreetingNoName).form(usize::from(!answered)));
+            out.add(Found::of(Code::GreetingNoName).form(usize::from(!answered)).detail(said));
             if !answered {
                 out.missing(Rule::Introduces, session.cause.unwrap_or(Cause::Closed));
             }
@@ -164,25 +173,35 @@ fn pace(greeting: &Reply, out: &mut Findings) {
     let same = word(greeting.lines.first()) == word(greeting.lines.last());
     let pause = greeting.complete_ms.saturating_sub(greeting.first_line_ms);
     if greeting.lines.len() > 1 && same && (2_000..=10_000).contains(&pause) {
-        out.add(Found::of(Code::GreetingTeaser));
+        out.add(Found::of(Code::GreetingTeaser).detail(format!("the last line {pause} ms after the first")));
     }
 }
 
 /// Departures from the reply syntax, in any reply; those of the first line in the greeting only.
 fn oddities(case: &Case<'_>, greeting: &Reply, out: &mut Findings) {
     let session = &case.host.session;
-    let replies = || std::iter::once(greeting).chain(&session.ehlo).chain(&session.helo).map(|reply| reply.oddities);
     for (holds, code) in [
         (greeting.oddities.no_separator, Code::GreetingNoSeparator),
         (greeting.oddities.bare_code, Code::GreetingBareCode),
-        (replies().any(|odd| odd.bare_lf), Code::GreetingBareLf),
-        (replies().any(|odd| odd.long_line), Code::GreetingLineTooLong),
-        (replies().any(|odd| odd.mixed_codes), Code::GreetingCodeMixed),
-        (replies().any(|odd| odd.non_ascii), Code::GreetingNonAscii),
-        (replies().any(|odd| odd.control), Code::GreetingControlChars),
     ] {
         if holds {
-            out.add(Found::of(code));
+            out.add(Found::of(code).detail(first_line(greeting)));
+        }
+    }
+    let replies =
+        [("greeting", Some(greeting)), ("EHLO reply", session.ehlo.as_ref()), ("HELO reply", session.helo.as_ref())];
+    for (which, reply) in replies {
+        let Some(Reply { oddities: odd, .. }) = reply else { continue };
+        for (holds, code) in [
+            (odd.bare_lf, Code::GreetingBareLf),
+            (odd.long_line, Code::GreetingLineTooLong),
+            (odd.mixed_codes, Code::GreetingCodeMixed),
+            (odd.non_ascii, Code::GreetingNonAscii),
+            (odd.control, Code::GreetingControlChars),
+        ] {
+            if holds {
+                out.add(Found::of(code).detail(format!("in the {which}")));
+            }
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::model::evidence::{DnsOutcome, Evidence, Exchange, Host, Route, is_add
 use crate::model::finding::Code;
 use crate::model::name::Name;
 use crate::model::observed::{Denial, Observed};
+use crate::model::target::Subject;
 use crate::model::words::{Cause, ConnectStatus, IntroductionClass, MxStatus, Rule, TargetKind};
 
 /// More exchanges or addresses than any sender tries.
@@ -73,6 +74,13 @@ impl<'a> Domain<'a> {
         self.placed.push(Placed { route: None, what: What::Missing(cause) });
     }
 
+    fn domain(&self) -> &'a str {
+        match &self.evidence.target.subject {
+            Subject::Domain(domain) => domain.as_str(),
+            Subject::Address(_) | Subject::Observed { .. } => "",
+        }
+    }
+
     fn exchanges(&self) -> impl Iterator<Item = &'a Exchange> + use<'a> {
         let evidence = self.evidence;
         evidence.routes.iter().filter_map(|route| route.exchange.as_deref())
@@ -92,7 +100,7 @@ impl<'a> Domain<'a> {
                     self.add(None, Found::of(Code::MxDomainIsCname).detail(target.as_str()));
                 }
                 match absence.how {
-                    Denial::Nxdomain => self.add(None, Found::of(Code::MxNxdomain)),
+                    Denial::Nxdomain => self.add(None, Found::of(Code::MxNxdomain).detail(self.domain())),
                     // Senders' resolvers answer a loop with a failure.
                     Denial::AliasLoop => {
                         let found = Found::of(Code::MxDnsFailure).because(Cause::Malformed);
@@ -114,7 +122,7 @@ impl<'a> Domain<'a> {
     fn implicit(&mut self) {
         match self.evidence.mx_status() {
             MxStatus::Implicit => {
-                self.add(None, Found::of(Code::MxImplicit));
+                self.add(None, Found::of(Code::MxImplicit).detail(self.domain()));
                 for (at, route) in self.evidence.routes.iter().enumerate() {
                     if let Some(exchange) = &route.exchange {
                         self.addresses(at, exchange);
@@ -123,7 +131,9 @@ impl<'a> Domain<'a> {
                 self.reachability();
                 self.families();
             }
-            MxStatus::None => self.add(None, Found::of(Code::MxNone).because(Cause::NoMailDomain)),
+            MxStatus::None => {
+                self.add(None, Found::of(Code::MxNone).because(Cause::NoMailDomain).detail(self.domain()));
+            }
             _ => {
                 let unknown = self.exchanges().find_map(|exchange| unknown(&exchange.addresses));
                 let (cause, asked) = unknown.unwrap_or((Cause::NotAsked, false));
@@ -140,14 +150,14 @@ impl<'a> Domain<'a> {
         let roots: Vec<&Mx> = records.iter().filter(|mx| mx.exchange.is_root()).collect();
         if let [root, ..] = roots.as_slice() {
             let code = if records.len() == 1 { Code::MxNull } else { Code::MxNullPlusOthers };
-            self.add(None, Found::of(code).because(Cause::NullMx));
+            self.add(None, Found::of(code).because(Cause::NullMx).detail(listed(records)));
             if root.preference != 0 {
                 self.add(None, Found::of(Code::MxNullNonzero).detail(format!("MX {} .", root.preference)));
             }
         }
         let names: BTreeSet<&Name> = records.iter().map(|mx| &mx.exchange).filter(|name| !name.is_root()).collect();
         if names.len() + roots.len() < records.len() {
-            self.add(None, Found::of(Code::MxDuplicate));
+            self.add(None, Found::of(Code::MxDuplicate).detail(listed(records)));
         }
         let addresses: BTreeSet<IpAddr> = self.exchanges().flat_map(|exchange| exchange.addresses.all()).collect();
         if names.len() > MANY_EXCHANGES || addresses.len() > MANY_ADDRESSES || self.evidence.capped {
@@ -158,7 +168,8 @@ impl<'a> Domain<'a> {
         let served = self.exchanges().filter(|exchange| exchange.addresses.all().next().is_some());
         let served: BTreeSet<&Name> = served.map(|exchange| &exchange.name).collect();
         if served.len() > 1 && addresses.len() == 1 && resolved {
-            self.add(None, Found::of(Code::MxSingleIp));
+            let address = addresses.first().map_or_else(String::new, ToString::to_string);
+            self.add(None, Found::of(Code::MxSingleIp).detail(format!("{} exchanges at {address}", served.len())));
         }
         for (at, route) in self.evidence.routes.iter().enumerate() {
             if let Some(exchange) = route.exchange.as_ref().filter(|exchange| !exchange.name.is_root()) {
@@ -226,10 +237,14 @@ impl<'a> Domain<'a> {
             self.add(Some(at), found(Code::MxLoopbackAddress));
         } else if special == 0 {
             return;
-        } else if let Some((cause, true)) = unknown(&exchange.addresses).filter(|_| special == kinds.len()) {
+        } else if let Some((cause, asked)) = unknown(&exchange.addresses).filter(|_| special == kinds.len()) {
             // The other family may hold a public address.
-            let detail = format!("{}: {cause}", exchange.name);
-            self.add(Some(at), Found::of(Code::MxTargetDnsFailure).because(cause).detail(detail));
+            if asked {
+                let detail = format!("{}: {cause}", exchange.name);
+                self.add(Some(at), Found::of(Code::MxTargetDnsFailure).because(cause).detail(detail));
+            } else {
+                self.missing(cause);
+            }
         } else if kinds.iter().all(|kind| kind.is_some_and(Special::is_private)) {
             self.add(Some(at), found(Code::MxPrivateAddress));
         } else if special == kinds.len() {
@@ -260,7 +275,10 @@ impl<'a> Domain<'a> {
         }
         let first = routes.iter().filter_map(|route| route.preference).min();
         if Reach::of(routes.iter().filter(|route| route.preference == first)).is_dead() {
-            self.add(None, Found::of(Code::MxPrimaryUnreachable));
+            let dead =
+                routes.iter().filter(|route| route.preference == first).filter_map(|route| route.exchange.as_ref());
+            let dead: Vec<&str> = dead.map(|exchange| exchange.name.as_str()).collect();
+            self.add(None, Found::of(Code::MxPrimaryUnreachable).detail(dead.join(" ")));
         }
         for (at, route) in routes.iter().enumerate() {
             if route.preference > first && Reach::of(std::iter::once(route)).is_dead() {
@@ -281,13 +299,23 @@ impl<'a> Domain<'a> {
         let none = |v4| known(v4).all(|family| family == Some(false));
         let some = |v4| known(v4).any(|family| family == Some(true));
         let (only_v6, only_v4) = (none(true) && some(false), none(false) && some(true));
-        if only_v6 {
-            self.add(None, Found::of(Code::MxIpv6Only));
-        }
-        if only_v4 {
-            self.add(None, Found::of(Code::MxNoIpv6));
-        }
+        let code = match (only_v6, only_v4) {
+            (true, _) => Code::MxIpv6Only,
+            (_, true) => Code::MxNoIpv6,
+            _ => return,
+        };
+        let names: Vec<&str> = self.exchanges().take(4).map(|exchange| exchange.name.as_str()).collect();
+        self.add(None, Found::of(code).detail(names.join(" ")));
     }
+}
+
+/// MX records in the form of a zone file, as many as a person reads.
+fn listed(records: &[Mx]) -> String {
+    let shown = records.iter().take(6).map(|mx| {
+        let exchange = if mx.exchange.is_root() { "." } else { mx.exchange.as_str() };
+        format!("MX {} {exchange}", mx.preference)
+    });
+    shown.collect::<Vec<_>>().join(", ")
 }
 
 /// Whether there are addresses of a family; None when it is not known.

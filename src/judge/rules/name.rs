@@ -8,6 +8,8 @@ use super::super::findings::{Findings, Found};
 use super::super::policy::Receiver;
 use crate::model::finding::Code;
 use crate::model::introduction::{Flags, Introduction};
+use crate::model::name::Name;
+use crate::model::observed::Observed;
 use crate::model::organisation::organisation;
 use crate::model::words::{Basis, IntroductionClass as C, Rule};
 
@@ -49,12 +51,18 @@ pub(in super::super) fn judge(case: &Case<'_>, out: &mut Findings) {
     if flags.apex && introduction.class == C::Fqdn {
         out.add(said(Code::HeloApexDomain));
     }
-    if case.host.basis == Basis::Observed {
-        if is_receiver(case, introduction) {
-            out.add(said(Code::HeloIsReceiverName));
-        }
-        if is_foreign_brand(case, introduction) {
-            out.add(said(Code::HeloForeignBrand));
+    if case.host.basis == Basis::Observed && is_receiver(case, introduction) {
+        out.add(said(Code::HeloIsReceiverName));
+    }
+    if case.host.basis == Basis::Observed && is_brand(introduction) {
+        match &case.host.ptr {
+            Observed::Seen(records) if is_foreign(introduction, &records.values) => {
+                out.add(said(Code::HeloForeignBrand));
+            }
+            Observed::Seen(_) | Observed::Absent(_) => {}
+            // Only the reverse name tells the provider's own server from one that borrows its name.
+            Observed::Failed(failure) => out.missing(Rule::Fqdn, failure.cause),
+            Observed::NotAsked(cause) => out.missing(Rule::Fqdn, *cause),
         }
     }
 }
@@ -113,11 +121,14 @@ fn is_receiver(case: &Case<'_>, introduction: &Introduction) -> bool {
     })
 }
 
-/// The name belongs to a big provider, and every PTR name of the client to somebody else.
-fn is_foreign_brand(case: &Case<'_>, introduction: &Introduction) -> bool {
-    let Some(brand) = introduction.name().as_ref().and_then(organisation) else { return false };
-    let ptr = case.host.ptr.seen().map_or(&[][..], |records| &records.values);
-    BRANDS.contains(&brand.as_str())
-        && !ptr.is_empty()
-        && ptr.iter().all(|name| organisation(name).is_none_or(|other| other != brand))
+/// The name belongs to a big provider.
+fn is_brand(introduction: &Introduction) -> bool {
+    let organisation = introduction.name().as_ref().and_then(organisation);
+    organisation.is_some_and(|organisation| BRANDS.contains(&organisation.as_str()))
+}
+
+/// Every PTR name belongs to another organisation than the name.
+fn is_foreign(introduction: &Introduction, ptr: &[Name]) -> bool {
+    let own = introduction.name().as_ref().and_then(organisation);
+    !ptr.is_empty() && ptr.iter().all(|name| organisation(name) != own)
 }

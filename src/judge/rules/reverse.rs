@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use super::super::case::{Case, Tld, same_organisation};
 use super::super::findings::{Findings, Found};
 use crate::model::address::neighbourhood;
+use crate::model::dns::reverse_name;
 use crate::model::evidence::{DnsOutcome, Forward};
 use crate::model::finding::Code;
 use crate::model::introduction::Introduction;
@@ -30,7 +31,9 @@ pub(in super::super) fn judge(case: &Case<'_>, out: &mut Findings) {
             out.add(Found::of(code).because(failure.cause).detail(failure.cause.as_str()));
         }
         Observed::Absent(absence) => missing(host.address, absence, out),
-        Observed::Seen(records) if records.values.is_empty() => out.add(Found::of(Code::PtrMissing)),
+        Observed::Seen(records) if records.values.is_empty() => {
+            out.add(Found::of(Code::PtrMissing).detail(reverse_name(host.address).as_str()));
+        }
         Observed::Seen(records) => {
             if let Some(owner) = records.aliases.last() {
                 out.add(Found::of(Code::PtrCname).detail(owner.as_str()));
@@ -42,12 +45,13 @@ pub(in super::super) fn judge(case: &Case<'_>, out: &mut Findings) {
 
 fn missing(address: IpAddr, absence: &Absence, out: &mut Findings) {
     let zone = absence.zone.as_ref();
+    let denied = || zone.map_or_else(|| reverse_name(address).to_string(), |zone| format!("denied by {zone}"));
     let found = if absence.how == Denial::AliasLoop || !absence.aliases.is_empty() {
         Found::of(Code::PtrCnameBroken).detail(absence.aliases.last().map_or("", Name::as_str))
     } else if zone.is_some_and(|zone| is_registry(address, zone)) {
-        Found::of(Code::PtrZoneMissing).detail(zone.map_or_else(String::new, |zone| format!("denied by {zone}")))
+        Found::of(Code::PtrZoneMissing).detail(denied())
     } else {
-        Found::of(Code::PtrMissing).detail(zone.map_or_else(String::new, |zone| format!("denied by {zone}")))
+        Found::of(Code::PtrMissing).detail(denied())
     };
     out.add(found);
 }
@@ -94,15 +98,16 @@ fn confirmation(case: &Case<'_>, names: &[Name], some_usable: bool, out: &mut Fi
     if case.host.confirmed().next().is_some() {
         return;
     }
-    let failed = forward.iter().find_map(|forward| match &forward.addresses {
+    // Of several causes the one that stands first among their words, whatever the order of the names.
+    let failed = forward.iter().filter_map(|forward| match &forward.addresses {
         Observed::Failed(failure) => Some((failure.cause, &forward.name)),
         _ => None,
     });
-    if let Some((cause, name)) = failed {
+    if let Some((cause, name)) = failed.min() {
         out.add(Found::of(Code::FcrdnsUnknown).because(cause).detail(format!("{name}: {cause}")));
         return;
     }
-    let unasked = forward.iter().find_map(|forward| forward.addresses.unknown());
+    let unasked = forward.iter().filter_map(|forward| forward.addresses.unknown()).min();
     let asked = |name: &Name| forward.iter().any(|forward| forward.name == *name);
     if let Some(cause) = unasked {
         out.missing(Rule::Reverse, cause);

@@ -5,9 +5,9 @@
 mod entries;
 mod rules;
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 pub use entries::TABLE;
@@ -64,6 +64,8 @@ pub struct Form {
     pub announced: Severity,
     /// Its effects; rules that are not named are untouched.
     pub effects: &'static [Effect],
+    /// Whether one scan can find it in this form.
+    pub gathered: Gathered,
 }
 
 impl Form {
@@ -77,13 +79,27 @@ impl Form {
 }
 
 /// Whether one scan by this version gathers the evidence for a finding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gathered {
     /// It does.
     Yes,
     /// It does not, for this reason.
     No(&'static str),
+}
+
+impl fmt::Display for Gathered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Yes => f.write_str("yes"),
+            Self::No(reason) => write!(f, "not gathered: {reason}"),
+        }
+    }
+}
+
+impl Serialize for Gathered {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
 }
 
 /// All there is to say about one code.
@@ -99,7 +115,7 @@ pub struct Entry {
     pub condition: &'static str,
     /// The standard, or the receivers' behaviour, that makes it a fault.
     pub why: &'static str,
-    /// What it looks like; may be empty.
+    /// What it looks like.
     pub example: &'static str,
     /// How to mend it.
     pub remedy: &'static str,
@@ -166,8 +182,8 @@ fn explain(entry: &Entry, text: &mut String) {
     line("why", entry.why);
     line("example", entry.example);
     line("remedy", entry.remedy);
-    if let Gathered::No(reason) = entry.gathered {
-        line("note", &format!("not found by this version: {reason}"));
+    if entry.gathered != Gathered::Yes {
+        line("note", &entry.gathered.to_string());
     }
 }
 
@@ -187,6 +203,9 @@ impl Form {
         }
         if !self.when.is_empty() {
             write!(text, "; {}", self.when).expect(STRING);
+        }
+        if self.gathered != Gathered::Yes {
+            write!(text, " ({})", self.gathered).expect(STRING);
         }
         text
     }
@@ -214,6 +233,7 @@ mod tests {
             for text in [entry.condition, entry.why, entry.remedy] {
                 assert!(!text.is_empty() && !text.ends_with('.') && text.trim() == text, "{}: {text:?}", entry.code);
             }
+            assert!(!entry.example.is_empty() && entry.example.trim() == entry.example, "{}", entry.code);
             for form in entry.forms {
                 let mut rules: Vec<Rule> = form.effects.iter().map(|effect| effect.rule).collect();
                 rules.dedup();
@@ -244,6 +264,15 @@ mod tests {
         assert_eq!(literal.effects(0, Profile::Rfc5321).count(), 0);
         assert_eq!(entry(Code::PtrMissing).effects(0, Profile::Rfc5321).count(), 0);
         assert_eq!(entry(Code::HeloForwardMismatch).effects(0, Profile::Rfc5321).count(), 1);
+    }
+
+    #[test]
+    fn what_no_scan_finds_is_said_to_be_not_gathered() {
+        assert!(explain_text(Some(Code::RelayOpen)).ends_with("  note       not gathered: needs opt-in probes\n"));
+        assert_eq!(explain_json(Some(Code::RelayOpen))[0]["gathered"], "not gathered: needs opt-in probes");
+        assert_eq!(explain_json(Some(Code::MxNull))[0]["gathered"], "yes");
+        let form = "; in a second run too (not gathered: needs several runs)\n";
+        assert!(explain_text(Some(Code::MxAllUnreachable)).contains(form));
     }
 
     #[test]
