@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::address::special;
 use super::name::Name;
-use super::organisation::{organisation, public_suffix};
+use super::organisation::registrable;
 use super::smtp::escape;
-use super::tables;
+use super::tables::{Section, Tables, is_under};
 use super::words::{IntroducedBy, IntroductionClass};
 
 /// A name somebody introduced himself with.
@@ -41,18 +41,45 @@ pub struct Flags {
     pub private_suffix: bool,
 }
 
-/// What is special about this run's idea of names.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// A run's idea of names: which tables it goes by. Cheap to copy: it is handed to every stage that meets a name.
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Naming {
     /// `test` is an ordinary top-level domain (`--lab`).
-    pub lab: bool,
+    lab: bool,
+    /// None stands for those inside the program.
+    tables: Option<&'static Tables>,
 }
 
 /// How much of an introduction is kept.
 const KEPT: usize = 300;
+/// The longest name, without a final dot (RFC 1035 §2.3.4 in characters).
+const LONGEST: usize = 253;
 
 impl Naming {
+    /// By the tables inside the program.
+    pub const fn built_in() -> Self {
+        Self { lab: false, tables: None }
+    }
+
+    /// By the tables inside the program, in a lab: `test` is an ordinary top-level domain.
+    pub const fn in_lab() -> Self {
+        Self { lab: true, tables: None }
+    }
+
+    /// The same, by these tables.
+    #[must_use]
+    pub const fn by(self, tables: &'static Tables) -> Self {
+        Self { tables: Some(tables), ..self }
+    }
+
+    /// The tables in force.
+    pub fn tables(self) -> &'static Tables {
+        self.tables.unwrap_or_else(Tables::built_in)
+    }
+
     /// The class of an introduction. The order of the tests is part of the definition: the first hit wins.
+    ///
+    /// Allocates nothing, but for texts outside ASCII and labels that begin with `xn--`, which IDNA has to convert.
     pub fn classify(self, bytes: &[u8]) -> (IntroductionClass, Flags) {
         let mut flags = Flags { uppercase: bytes.iter().any(u8::is_ascii_uppercase), ..Flags::default() };
         let class = self.class(bytes, &mut flags);
@@ -71,59 +98,67 @@ impl Naming {
         if text.bytes().all(|byte| byte == b'*') || (text.len() >= 4 && text.bytes().all(|byte| byte == b'X')) {
             return Class::Masked;
         }
-        let text = text.to_lowercase();
-        if let Some(class) = not_a_name(&text) {
+        if text.bytes().all(is_name_byte) {
+            // A dotted quad is the one text of these characters that is something else than a name.
+            if text.parse::<Ipv4Addr>().is_ok() {
+                return Class::BareIp;
+            }
+        } else if let Some(class) = not_a_name(text) {
             return class;
-        }
-        if !text.is_ascii() {
-            return if idna::domain_to_ascii(&text).is_ok() { Class::ULabel } else { Class::IllegalChar };
-        }
-        if !text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_')) {
+        } else if !text.is_ascii() {
+            return if idna::domain_to_ascii(text).is_ok() { Class::ULabel } else { Class::IllegalChar };
+        } else {
             return Class::IllegalChar;
         }
-        let bare = text.strip_suffix('.').unwrap_or(&text);
+        let bare = text.strip_suffix('.').unwrap_or(text);
         flags.trailing_dot = bare.len() < text.len();
-        malformed(bare, flags).unwrap_or_else(|| self.standing(bare, flags))
+        let mut lower = [0; LONGEST];
+        let Some(lower) = lower.get_mut(..bare.len()) else { return Class::NameTooLong };
+        lower.copy_from_slice(bare.as_bytes());
+        lower.make_ascii_lowercase();
+        let bare = str::from_utf8(lower).expect("the text is ASCII");
+        malformed(bare, self.tables(), flags).unwrap_or_else(|| self.standing(bare, flags))
     }
 
     /// What a well-formed name of two labels or more stands under.
     fn standing(self, bare: &str, flags: &mut Flags) -> IntroductionClass {
         use IntroductionClass as Class;
-        let under = |suffix: &str| tables::is_under(bare, suffix);
+        let tables = self.tables();
+        let under = |suffix: &str| is_under(bare, suffix);
         let tld = bare.rsplit('.').next().unwrap_or(bare);
         if under("in-addr.arpa") || under("ip6.arpa") {
             return Class::ReverseZone;
         }
-        if tables::special_use(bare).is_some_and(|suffix| !(self.lab && suffix == "test")) {
+        if tables.special_use(bare).is_some_and(|suffix| !(self.lab && suffix == "test")) {
             return Class::SpecialUse;
         }
         if ["example.com", "example.net", "example.org"].iter().any(|suffix| under(suffix)) {
             return Class::ExampleDomain;
         }
-        let name = Name::trusted(bare.to_owned());
-        let organisation = organisation(&name);
-        let registered = organisation.as_ref().and_then(|name| name.as_str().split('.').next());
-        if tables::is_placeholder(bare, registered) {
+        let suffix = tables.suffix(bare);
+        let organisation = registrable(bare, suffix);
+        if tables.is_placeholder(bare, organisation.and_then(|name| name.split('.').next())) {
             return Class::Placeholder;
         }
-        if tables::is_private_tld(tld) {
+        if tables.is_private_tld(tld) {
             return Class::PrivateTld;
         }
-        let known = tables::is_delegated(tld) || (self.lab && tld == "test");
+        let known = tables.is_delegated(tld) || (self.lab && tld == "test");
         if !known {
             return Class::UnknownTld;
         }
-        match public_suffix(&name) {
-            Some(true) => return Class::PublicSuffix,
-            Some(false) => {
-                flags.private_suffix = true;
-                return Class::PublicSuffix;
-            }
-            None => {}
+        if let Some(section) = suffix.whole {
+            flags.private_suffix = section == Section::Private;
+            return Class::PublicSuffix;
         }
-        flags.apex = organisation.is_some_and(|organisation| organisation == name);
+        flags.apex = organisation == Some(bare);
         if flags.trailing_dot { Class::TrailingDot } else { Class::Fqdn }
     }
+}
+
+/// Letters, digits, hyphens and dots, and the underscore that looks like one of them.
+const fn is_name_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_')
 }
 
 /// Texts that are something else than a name: literals, URLs, addresses, mail addresses, ports.
@@ -139,7 +174,7 @@ fn not_a_name(text: &str) -> Option<IntroductionClass> {
     if mail.split_once('@').is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty()) {
         return Some(Class::EmailAddress);
     }
-    if text.strip_prefix("ipv6:").unwrap_or(text).parse::<IpAddr>().is_ok() {
+    if without_tag(text).unwrap_or(text).parse::<IpAddr>().is_ok() {
         return Some(Class::BareIp);
     }
     let port = text.split_once(':').map(|(host, port)| (!host.is_empty(), port));
@@ -158,7 +193,7 @@ fn literal(text: &str) -> IntroductionClass {
     let Some(inner) = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) else {
         return Class::LiteralMalformed;
     };
-    let address = match inner.strip_prefix("ipv6:") {
+    let address = match without_tag(inner) {
         Some(v6) => v6.parse::<Ipv6Addr>().ok().map(IpAddr::V6),
         None => inner.parse::<Ipv4Addr>().ok().map(IpAddr::V4),
     };
@@ -170,12 +205,14 @@ fn literal(text: &str) -> IntroductionClass {
     }
 }
 
-/// What is wrong with a name of legal characters, final dot taken off.
-fn malformed(bare: &str, flags: &mut Flags) -> Option<IntroductionClass> {
+/// What stands behind the tag `IPv6:`, in any case.
+fn without_tag(text: &str) -> Option<&str> {
+    text.split_at_checked("ipv6:".len()).filter(|(tag, _)| tag.eq_ignore_ascii_case("ipv6:")).map(|(_, rest)| rest)
+}
+
+/// What is wrong with a name of legal characters in lower case, not too long, final dot taken off.
+fn malformed(bare: &str, tables: &Tables, flags: &mut Flags) -> Option<IntroductionClass> {
     use IntroductionClass as Class;
-    if bare.len() > 253 {
-        return Some(Class::NameTooLong);
-    }
     let labels = || bare.split('.');
     if labels().any(str::is_empty) {
         return Some(Class::EmptyLabel);
@@ -194,7 +231,7 @@ fn malformed(bare: &str, flags: &mut Flags) -> Option<IntroductionClass> {
         return Some(Class::Localhost);
     }
     if !bare.contains('.') {
-        flags.default_name = tables::is_default_host(bare);
+        flags.default_name = tables.is_default_host(bare);
         return Some(Class::SingleLabel);
     }
     if last.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -244,6 +281,23 @@ impl Introduction {
         let (class, _) = naming.classify(bytes);
         let text = escape(bytes.get(..bytes.len().min(KEPT)).unwrap_or_default());
         Self { text, by, class }
+    }
+
+    /// The class by the tables in force, where it hangs on them: evidence may be judged by other tables than it was
+    /// gathered by. What is no well-formed name of two labels keeps its class; of some only the beginning was kept.
+    pub fn class_by(&self, naming: Naming) -> IntroductionClass {
+        use IntroductionClass as Class;
+        match self.class {
+            Class::SpecialUse
+            | Class::ExampleDomain
+            | Class::Placeholder
+            | Class::PrivateTld
+            | Class::UnknownTld
+            | Class::PublicSuffix
+            | Class::TrailingDot
+            | Class::Fqdn => naming.classify(self.text.as_bytes()).0,
+            other => other,
+        }
     }
 
     /// The name to look up; None where the class cannot be asked for.
@@ -371,8 +425,8 @@ mod tests {
 
     #[test]
     fn the_lab_may_use_the_test_domain() {
-        assert_eq!(Naming { lab: true }.classify(b"mail.lab.test").0, Class::Fqdn);
-        assert_eq!(Naming { lab: true }.classify(b"mail.lab.local").0, Class::SpecialUse);
+        assert_eq!(Naming::in_lab().classify(b"mail.lab.test").0, Class::Fqdn);
+        assert_eq!(Naming::in_lab().classify(b"mail.lab.local").0, Class::SpecialUse);
     }
 
     #[test]

@@ -15,6 +15,6 @@ pub mod name;
 pub mod observed;
 pub mod organisation;
 pub mod smtp;
-mod tables;
+pub mod tables;
 pub mod target;
 pub mod words;

@@ -17,7 +17,6 @@ use crate::model::evidence::{Forward, Host, Introduced};
 use crate::model::introduction::Introduction;
 use crate::model::name::Name;
 use crate::model::observed::Observed;
-use crate::model::organisation::organisation;
 use crate::model::smtp::{Session, unescape};
 use crate::model::words::{Basis, Cause, ConnectStatus, IntroducedBy};
 
@@ -167,7 +166,7 @@ impl<L: Lookup> Prober<L> {
         }
         // The order is always network, provider, socket: nobody can wait for what a later waiter holds.
         let _network = self.networks.enter(neighbourhood(address)).await;
-        let provider = exchange.map(|name| organisation(name).unwrap_or_else(|| name.clone()));
+        let provider = exchange.map(|name| self.settings.naming.organisation(name).unwrap_or_else(|| name.clone()));
         let _provider = match provider {
             Some(provider) => Some(self.providers.enter(provider).await),
             None => None,

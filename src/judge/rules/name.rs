@@ -6,8 +6,8 @@
 use super::super::case::{Case, Tld, literal};
 use super::super::findings::{Findings, Found};
 use crate::model::finding::Code;
-use crate::model::introduction::{Flags, Introduction};
-use crate::model::organisation::organisation;
+use crate::model::introduction::Introduction;
+use crate::model::name::Name;
 use crate::model::words::{Basis, IntroductionClass as C, Rule};
 
 /// Domains of big providers: a client that uses one as its name while its PTR says otherwise is forging it.
@@ -34,26 +34,26 @@ const BRANDS: &[&str] = &[
 
 pub(in super::super) fn judge(case: &Case<'_>, out: &mut Findings) {
     let Some(introduction) = &case.host.introduction else { return };
-    let (_, flags) = case.policy.naming.classify(introduction.text.as_bytes());
     let said = |code| Found::of(code).detail(&*introduction.text);
-    let tld = introduction.name().map(|name| Tld::of_both(&name, &case.host.introduced.addresses));
+    let tld = case.introduced.as_ref().map(|name| Tld::of_both(name, &case.host.introduced.addresses));
     match tld.filter(|_| introduction.class == C::UnknownTld) {
         Some(Tld::Delegated) => return,
         Some(Tld::Unknown(cause)) => return out.missing(Rule::Fqdn, cause),
         Some(Tld::Absent) | None => {}
     }
-    if let Some(found) = class(case, introduction, flags) {
+    if let Some(found) = class(case, introduction) {
         out.add(found.detail(&*introduction.text));
     }
-    if flags.apex && introduction.class == C::Fqdn {
+    let is_apex = |name: &Name| case.policy.naming.registrable(name) == Some(name.as_str());
+    if introduction.class == C::Fqdn && case.introduced.as_ref().is_some_and(is_apex) {
         out.add(said(Code::HeloApexDomain));
     }
-    if case.host.basis == Basis::Observed && is_foreign_brand(case, introduction) {
+    if case.host.basis == Basis::Observed && is_foreign_brand(case) {
         out.add(said(Code::HeloForeignBrand));
     }
 }
 
-fn class(case: &Case<'_>, introduction: &Introduction, flags: Flags) -> Option<Found> {
+fn class(case: &Case<'_>, introduction: &Introduction) -> Option<Found> {
     Some(Found::of(match introduction.class {
         C::Empty | C::Fqdn => return None,
         // A blanked greeting is no introduction; a client that says such a thing has said it.
@@ -65,8 +65,10 @@ fn class(case: &Case<'_>, introduction: &Introduction, flags: Flags) -> Option<F
             _ => Code::HeloLiteralSpecial,
         },
         C::LiteralMalformed => Code::HeloLiteralMalformed,
-        C::PublicSuffix if flags.private_suffix => return Some(Found::of(Code::HeloPublicSuffix).form(1)),
-        C::PublicSuffix => Code::HeloPublicSuffix,
+        C::PublicSuffix => {
+            let (_, flags) = case.policy.naming.classify(introduction.text.as_bytes());
+            return Some(Found::of(Code::HeloPublicSuffix).form(usize::from(flags.private_suffix)));
+        }
         C::IllegalOctet => Code::HeloIllegalOctet,
         C::IllegalChar => Code::HeloIllegalChar,
         C::Url => Code::HeloIsUrl,
@@ -94,10 +96,9 @@ fn class(case: &Case<'_>, introduction: &Introduction, flags: Flags) -> Option<F
 }
 
 /// The name belongs to a big provider, and every PTR name of the client to somebody else.
-fn is_foreign_brand(case: &Case<'_>, introduction: &Introduction) -> bool {
-    let Some(brand) = introduction.name().as_ref().and_then(organisation) else { return false };
+fn is_foreign_brand(case: &Case<'_>) -> bool {
+    let naming = case.policy.naming;
+    let Some(brand) = case.introduced.as_ref().and_then(|name| naming.registrable(name)) else { return false };
     let ptr = case.host.ptr.seen().map_or(&[][..], |records| &records.values);
-    BRANDS.contains(&brand.as_str())
-        && !ptr.is_empty()
-        && ptr.iter().all(|name| organisation(name).is_none_or(|other| other != brand))
+    BRANDS.contains(&brand) && !ptr.is_empty() && ptr.iter().all(|name| naming.registrable(name) != Some(brand))
 }

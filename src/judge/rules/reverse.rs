@@ -2,17 +2,14 @@
 //! Comes in: the PTR answer, the lookups of its names, the introduction. Goes out: ptr-* and fcrdns-* findings.
 //! A missing PTR is told from a missing reverse zone by the zone that denies it.
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::super::case::{Case, Tld, same_organisation};
+use super::super::case::{Case, Tld};
 use super::super::findings::{Findings, Found};
 use crate::model::evidence::{DnsOutcome, Forward};
 use crate::model::finding::Code;
-use crate::model::introduction::Introduction;
 use crate::model::name::Name;
 use crate::model::observed::{Absence, Denial, Observed};
-use crate::model::organisation::organisation;
 use crate::model::words::{Cause, IntroductionClass, PtrClass, Rule};
 
 /// How many PTR names are looked up at most.
@@ -64,8 +61,8 @@ fn names(case: &Case<'_>, names: &[Name], out: &mut Findings) {
     if names.len() > 1 {
         let form = usize::from(names.len() > 10);
         out.add(Found::of(Code::PtrMultiple).form(form).detail(format!("{} names", names.len())));
-        let organisations: BTreeSet<Name> = names.iter().filter_map(organisation).collect();
-        if organisations.len() > 1 {
+        let mut organisations = names.iter().filter_map(|name| case.policy.naming.registrable(name));
+        if organisations.next().is_some_and(|first| organisations.any(|other| other != first)) {
             out.add(Found::of(Code::PtrMultiOrg).detail(show()));
         }
     }
@@ -119,7 +116,7 @@ fn confirmation(case: &Case<'_>, names: &[Name], some_usable: bool, out: &mut Fi
 
 fn generic(case: &Case<'_>, out: &mut Findings) {
     let Some((name, generic)) = &case.ptr else { return };
-    let detail = format!("{name}: score {} ({})", generic.score, generic.reasons.join(", "));
+    let detail = format!("{name}: score {} ({})", generic.score, generic.reasons().collect::<Vec<_>>().join(", "));
     match generic.class {
         PtrClass::GenericStatic => out.add(Found::of(Code::PtrGeneric).detail(detail)),
         PtrClass::GenericDynamic => {
@@ -139,15 +136,15 @@ fn generic(case: &Case<'_>, out: &mut Findings) {
 
 /// No confirmed PTR name is the introduced one.
 fn differs(case: &Case<'_>, out: &mut Findings) {
-    let Some(introduced) = case.introduction().and_then(Introduction::name) else { return };
+    let Some(introduced) = &case.introduced else { return };
     let mut confirmed = case.host.confirmed().peekable();
     let Some(first) = confirmed.peek().copied() else { return };
     let mut same = false;
     for name in confirmed {
-        if *name == introduced {
+        if name == introduced {
             return;
         }
-        same |= same_organisation(name, &introduced);
+        same |= case.same_organisation(name, introduced);
     }
     let detail = format!("PTR {first}, introduced as {introduced}");
     out.add(Found::of(Code::PtrHeloDiffers).form(usize::from(same)).detail(detail));

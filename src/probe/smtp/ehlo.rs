@@ -145,7 +145,7 @@ mod tests {
     use super::super::reply::tests::reply;
     use super::*;
 
-    const NAMING: Naming = Naming { lab: false };
+    const NAMING: Naming = Naming::built_in();
 
     #[test]
     fn the_first_line_names_the_server_or_not() {
