@@ -81,32 +81,34 @@ impl Naming {
     ///
     /// Allocates nothing, but for texts outside ASCII and labels that begin with `xn--`, which IDNA has to convert.
     pub fn classify(self, bytes: &[u8]) -> (IntroductionClass, Flags) {
-        let mut flags = Flags { uppercase: bytes.iter().any(u8::is_ascii_uppercase), ..Flags::default() };
-        let class = self.class(bytes, &mut flags);
+        let seen = bytes.iter().fold(0, |seen, byte| seen | kind(*byte));
+        let mut flags = Flags { uppercase: seen & (CAPITAL | X) != 0, ..Flags::default() };
+        let class = self.class(bytes, seen, &mut flags);
         (class, flags)
     }
 
-    fn class(self, bytes: &[u8], flags: &mut Flags) -> IntroductionClass {
+    /// `seen` are the kinds of all the bytes.
+    fn class(self, bytes: &[u8], seen: u8, flags: &mut Flags) -> IntroductionClass {
         use IntroductionClass as Class;
-        if bytes.iter().all(|byte| *byte == b' ') {
+        if seen & !BLANK == 0 {
             return Class::Empty;
         }
         let Ok(text) = str::from_utf8(bytes) else { return Class::IllegalOctet };
-        if text.bytes().any(|byte| byte <= b' ' || byte == 0x7f) {
+        if seen & (BLANK | CONTROL) != 0 {
             return Class::IllegalChar;
         }
-        if text.bytes().all(|byte| byte == b'*') || (text.len() >= 4 && text.bytes().all(|byte| byte == b'X')) {
+        if seen == STAR || (seen == X && text.len() >= 4) {
             return Class::Masked;
         }
-        if text.bytes().all(is_name_byte) {
+        if seen & !(LOWER | CAPITAL | X) == 0 {
             // A dotted quad is the one text of these characters that is something else than a name.
             if text.parse::<Ipv4Addr>().is_ok() {
                 return Class::BareIp;
             }
         } else if let Some(class) = not_a_name(text) {
             return class;
-        } else if !text.is_ascii() {
-            return if idna::domain_to_ascii(text).is_ok() { Class::ULabel } else { Class::IllegalChar };
+        } else if seen & HIGH != 0 && idna::domain_to_ascii(text).is_ok() {
+            return Class::ULabel;
         } else {
             return Class::IllegalChar;
         }
@@ -117,22 +119,23 @@ impl Naming {
         lower.copy_from_slice(bare.as_bytes());
         lower.make_ascii_lowercase();
         let bare = str::from_utf8(lower).expect("the text is ASCII");
-        malformed(bare, self.tables(), flags).unwrap_or_else(|| self.standing(bare, flags))
+        let labels = Labels::of(bare);
+        malformed(bare, &labels, self.tables(), flags).unwrap_or_else(|| self.standing(bare, labels.last, flags))
     }
 
     /// What a well-formed name of two labels or more stands under.
-    fn standing(self, bare: &str, flags: &mut Flags) -> IntroductionClass {
+    fn standing(self, bare: &str, tld: &str, flags: &mut Flags) -> IntroductionClass {
         use IntroductionClass as Class;
         let tables = self.tables();
-        let under = |suffix: &str| is_under(bare, suffix);
-        let tld = bare.rsplit('.').next().unwrap_or(bare);
-        if under("in-addr.arpa") || under("ip6.arpa") {
+        let under = |suffixes: &[&str]| suffixes.iter().any(|suffix| is_under(bare, suffix));
+        if tld == "arpa" && under(&["in-addr.arpa", "ip6.arpa"]) {
             return Class::ReverseZone;
         }
-        if tables.special_use(bare).is_some_and(|suffix| !(self.lab && suffix == "test")) {
+        let top = tables.top(tld);
+        if top.special && tables.special_use(bare).is_some_and(|suffix| !(self.lab && suffix == "test")) {
             return Class::SpecialUse;
         }
-        if ["example.com", "example.net", "example.org"].iter().any(|suffix| under(suffix)) {
+        if under(&["example.com", "example.net", "example.org"]) {
             return Class::ExampleDomain;
         }
         let suffix = tables.suffix(bare);
@@ -140,11 +143,10 @@ impl Naming {
         if tables.is_placeholder(bare, organisation.and_then(|name| name.split('.').next())) {
             return Class::Placeholder;
         }
-        if tables.is_private_tld(tld) {
+        if top.private {
             return Class::PrivateTld;
         }
-        let known = tables.is_delegated(tld) || (self.lab && tld == "test");
-        if !known {
+        if !top.delegated && !(self.lab && tld == "test") {
             return Class::UnknownTld;
         }
         if let Some(section) = suffix.whole {
@@ -156,9 +158,56 @@ impl Naming {
     }
 }
 
-/// Letters, digits, hyphens and dots, and the underscore that looks like one of them.
-const fn is_name_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_')
+/// The kinds of bytes: which of them a text has is seen in one pass, and settles most of the tests.
+const BLANK: u8 = 1;
+const CONTROL: u8 = 2;
+const STAR: u8 = 4;
+/// The letter that firewalls blank texts with, a capital like others.
+const X: u8 = 8;
+const CAPITAL: u8 = 16;
+/// Other letters, digits, hyphens and dots, and the underscore that looks like one of them.
+const LOWER: u8 = 32;
+const OTHER: u8 = 64;
+const HIGH: u8 = 128;
+
+const fn kind(byte: u8) -> u8 {
+    match byte {
+        b' ' => BLANK,
+        0..b' ' | 0x7f => CONTROL,
+        b'*' => STAR,
+        b'X' => X,
+        b'A'..=b'Z' => CAPITAL,
+        b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' => LOWER,
+        b'!'..=b'~' => OTHER,
+        0x80.. => HIGH,
+    }
+}
+
+/// The labels of a name, looked at once.
+struct Labels<'a> {
+    first: &'a str,
+    last: &'a str,
+    any_empty: bool,
+    any_long: bool,
+    any_hyphen_edge: bool,
+    /// One has hyphens in its third and fourth place, as A-labels have (RFC 5890 §2.3.1).
+    any_tagged: bool,
+}
+
+impl<'a> Labels<'a> {
+    fn of(bare: &'a str) -> Self {
+        let first = bare.split('.').next().unwrap_or(bare);
+        let mut labels =
+            Self { first, last: first, any_empty: false, any_long: false, any_hyphen_edge: false, any_tagged: false };
+        for label in bare.split('.') {
+            labels.any_empty |= label.is_empty();
+            labels.any_long |= label.len() > 63;
+            labels.any_hyphen_edge |= label.starts_with('-') || label.ends_with('-');
+            labels.any_tagged |= label.as_bytes().get(2..4) == Some(b"--");
+            labels.last = label;
+        }
+        labels
+    }
 }
 
 /// Texts that are something else than a name: literals, URLs, addresses, mail addresses, ports.
@@ -211,46 +260,49 @@ fn without_tag(text: &str) -> Option<&str> {
 }
 
 /// What is wrong with a name of legal characters in lower case, not too long, final dot taken off.
-fn malformed(bare: &str, tables: &Tables, flags: &mut Flags) -> Option<IntroductionClass> {
+fn malformed(bare: &str, labels: &Labels<'_>, tables: &Tables, flags: &mut Flags) -> Option<IntroductionClass> {
     use IntroductionClass as Class;
-    let labels = || bare.split('.');
-    if labels().any(str::is_empty) {
+    if labels.any_empty {
         return Some(Class::EmptyLabel);
     }
-    if labels().any(|label| label.len() > 63) {
+    if labels.any_long {
         return Some(Class::LabelTooLong);
     }
     if bare.contains('_') {
         return Some(Class::Underscore);
     }
-    if labels().any(|label| label.starts_with('-') || label.ends_with('-')) {
+    if labels.any_hyphen_edge {
         return Some(Class::HyphenEdge);
     }
-    let (first, last) = (labels().next().unwrap_or(bare), labels().next_back().unwrap_or(bare));
-    if first == "localhost" || last == "localhost" {
+    if labels.first == "localhost" || labels.last == "localhost" {
         return Some(Class::Localhost);
     }
-    if !bare.contains('.') {
+    if labels.first.len() == bare.len() {
         flags.default_name = tables.is_default_host(bare);
         return Some(Class::SingleLabel);
     }
-    if last.bytes().all(|byte| byte.is_ascii_digit()) {
+    if labels.last.bytes().all(|byte| byte.is_ascii_digit()) {
         return Some(Class::NumericTld);
     }
-    for label in labels() {
-        if label.as_bytes().get(2..4) != Some(b"--") {
-            continue;
-        }
-        if !label.starts_with("xn--") {
-            return Some(Class::ReservedLdh);
-        }
-        let (unicode, decoded) = idna::domain_to_unicode(label);
-        if decoded.is_err() || idna::domain_to_ascii(&unicode).is_ok_and(|back| back != label) {
-            return Some(Class::BadALabel);
-        }
-        flags.idn = true;
+    if labels.any_tagged {
+        let wrong = bare.split('.').find_map(tagged);
+        flags.idn = wrong.is_none();
+        return wrong;
     }
     None
+}
+
+/// What is wrong with a label that may be an A-label.
+fn tagged(label: &str) -> Option<IntroductionClass> {
+    if label.as_bytes().get(2..4) != Some(b"--") {
+        return None;
+    }
+    if !label.starts_with("xn--") {
+        return Some(IntroductionClass::ReservedLdh);
+    }
+    let (unicode, decoded) = idna::domain_to_unicode(label);
+    let back = idna::domain_to_ascii(&unicode);
+    (decoded.is_err() || back.is_ok_and(|back| back != label)).then_some(IntroductionClass::BadALabel)
 }
 
 impl IntroductionClass {

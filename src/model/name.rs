@@ -5,14 +5,44 @@
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde::de::{Deserialize, Deserializer, Error as _};
 
 /// A domain name in its normal form; the root is the empty text.
 ///
 /// Two names are the same exactly when they compare equal. The text holds printable ASCII only, so it may be shown anywhere.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
 pub struct Name(Arc<str>);
+
+/// Evidence comes back from files that anybody may have written: what is not in the normal form is no name.
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Arc::<str>::deserialize(deserializer)?;
+        if is_normal(&text) { Ok(Self(text)) } else { Err(D::Error::custom("a name that is not in its normal form")) }
+    }
+}
+
+/// Labels of printable ASCII without capitals, none of them empty, escapes whole.
+fn is_normal(text: &str) -> bool {
+    let mut bytes = text.bytes();
+    let mut begun = false;
+    while let Some(byte) = bytes.next() {
+        let legal = match byte {
+            b'.' => begun,
+            b'\\' => match bytes.next() {
+                Some(b'0'..=b'2') => (0..2).all(|_| bytes.next().is_some_and(|digit| digit.is_ascii_digit())),
+                other => other.is_some_and(|other| other.is_ascii_punctuation()),
+            },
+            _ => byte.is_ascii_graphic() && !byte.is_ascii_uppercase(),
+        };
+        if !legal {
+            return false;
+        }
+        begun = byte != b'.';
+    }
+    begun || text.is_empty()
+}
 
 /// Why a text is no domain name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -223,6 +253,14 @@ mod tests {
         assert!(!name.is_within(&Name::trusted("b.org".into())));
     }
 
+    #[test]
+    fn what_is_stored_and_not_in_normal_form_is_no_name() {
+        for text in ["Mail.org", "a..b", ".a", "a.", "a b", "m\u{fc}ller.de", "a\\", "a\\a", "a\\25", "a\\999.b"] {
+            let stored = serde_json::to_string(text).unwrap();
+            assert!(serde_json::from_str::<Name>(&stored).is_err(), "{text:?}");
+        }
+    }
+
     proptest! {
         #[test]
         fn labels_survive_the_round_trip(labels in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..20), 0..6)) {
@@ -230,6 +268,8 @@ mod tests {
             let lower: Vec<Vec<u8>> = labels.iter().map(|label| label.to_ascii_lowercase()).collect();
             prop_assert_eq!(name.labels().collect::<Vec<_>>(), lower);
             prop_assert!(name.as_str().bytes().all(|byte| (0x21..0x7f).contains(&byte)));
+            let stored = serde_json::to_string(&name).unwrap();
+            prop_assert_eq!(serde_json::from_str::<Name>(&stored).unwrap(), name);
         }
     }
 }

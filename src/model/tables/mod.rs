@@ -6,7 +6,7 @@
 mod sheet;
 mod suffixes;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::LazyLock;
 
@@ -61,6 +61,17 @@ pub struct Source {
     pub from: String,
 }
 
+/// What three of the tables say of a top-level domain.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Top {
+    /// It is delegated.
+    pub(super) delegated: bool,
+    /// It only exists in private networks.
+    pub(super) private: bool,
+    /// A special-use suffix ends in it.
+    pub(super) special: bool,
+}
+
 /// Why a text cannot be a table.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("cannot use the table {from}, line {line}: {reason}")]
@@ -76,8 +87,7 @@ pub struct Error {
 /// The tables in force.
 pub struct Tables {
     special_use: Vec<Box<str>>,
-    private_tlds: HashSet<Box<str>>,
-    tlds: HashSet<Box<str>>,
+    tops: HashMap<Box<str>, Top>,
     placeholder_labels: HashSet<Box<str>>,
     placeholder_suffixes: Vec<Box<str>>,
     default_hosts: Vec<Box<str>>,
@@ -135,8 +145,14 @@ impl Tables {
         for given in &texts {
             tables.read(given).map_err(|(line, reason)| Error { from: given.from.clone(), line, reason })?;
         }
-        // A word that has been delegated since is no longer private.
-        tables.private_tlds.retain(|tld| !tables.tlds.contains(tld));
+        for suffix in &tables.special_use {
+            let last = suffix.rsplit('.').next().unwrap_or(suffix);
+            tables.tops.entry(last.into()).or_default().special = true;
+        }
+        for top in tables.tops.values_mut() {
+            // A word that has been delegated since is no longer private.
+            top.private &= !top.delegated;
+        }
         tables.sources.sort_by_key(|source| source.table);
         Ok(tables)
     }
@@ -144,8 +160,7 @@ impl Tables {
     fn empty() -> Self {
         Self {
             special_use: Vec::new(),
-            private_tlds: HashSet::new(),
-            tlds: HashSet::new(),
+            tops: HashMap::new(),
             placeholder_labels: HashSet::new(),
             placeholder_suffixes: Vec::new(),
             default_hosts: Vec::new(),
@@ -174,12 +189,12 @@ impl Tables {
             }
             Table::PrivateTlds => {
                 let sheet = sheet(TLDS)?;
-                self.private_tlds = sheet.words("").collect();
+                sheet.words("").for_each(|tld| self.tops.entry(tld).or_default().private = true);
                 sheet.dated()
             }
             Table::Tlds => {
                 let sheet = sheet(TLDS)?;
-                self.tlds = sheet.words("").collect();
+                sheet.words("").for_each(|tld| self.tops.entry(tld).or_default().delegated = true);
                 sheet.dated()
             }
             Table::Placeholders => {
@@ -215,14 +230,9 @@ impl Tables {
         self.ptr.sets(word)
     }
 
-    /// Whether a top-level domain is delegated.
-    pub(super) fn is_delegated(&self, tld: &str) -> bool {
-        self.tlds.contains(tld)
-    }
-
-    /// Whether a top-level domain is one of private networks.
-    pub(super) fn is_private_tld(&self, tld: &str) -> bool {
-        self.private_tlds.contains(tld)
+    /// What is known of a top-level domain.
+    pub(super) fn top(&self, tld: &str) -> Top {
+        self.tops.get(tld).copied().unwrap_or_default()
     }
 
     /// The special-use suffix that a name stands under.

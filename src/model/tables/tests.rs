@@ -8,9 +8,10 @@ fn given(table: Table, text: &str) -> Result<Tables, Error> {
 
 #[test]
 fn every_delegated_domain_is_one_that_the_suffix_list_knows() {
-    let tlds = &Tables::built_in().tlds;
-    assert!(tlds.len() > 1_400, "{}", tlds.len());
-    for tld in tlds {
+    let tops = &Tables::built_in().tops;
+    let tlds = || tops.iter().filter(|(_, top)| top.delegated).map(|(tld, _)| tld);
+    assert!(tlds().count() > 1_400, "{}", tlds().count());
+    for tld in tlds() {
         // Of some the list has only a rule for what stands below.
         let known = [tld.to_string(), format!("x.{tld}"), format!("co.{tld}")]
             .iter()
@@ -22,8 +23,9 @@ fn every_delegated_domain_is_one_that_the_suffix_list_knows() {
 #[test]
 fn no_private_or_special_domain_is_delegated() {
     let tables = Tables::built_in();
-    assert_eq!(tables.private_tlds.len(), 15, "none was taken out for being delegated");
-    assert!(!tables.special_use.iter().any(|suffix| tables.is_delegated(suffix)));
+    let private = tables.tops.values().filter(|top| top.private).count();
+    assert_eq!(private, 15, "none was taken out for being delegated");
+    assert!(!tables.special_use.iter().any(|suffix| tables.top(suffix).delegated));
 }
 
 #[test]
@@ -75,7 +77,7 @@ fn a_given_table_takes_the_place_of_the_one_inside_and_of_no_other() {
     let tables = given(Table::SpecialUse, "# mine\ndate: 2027-01-01\nintern home.arpa\n").unwrap();
     assert_eq!(tables.special_use("a.intern"), Some("intern"));
     assert_eq!(tables.special_use("a.local"), None);
-    assert!(tables.is_private_tld("corp") && tables.is_delegated("com"));
+    assert!(tables.top("corp").private && tables.top("com").delegated);
     let source = &tables.sources()[Table::SpecialUse as usize];
     assert_eq!((&*source.date, &*source.from), ("2027-01-01", "t"));
     assert!(tables.sources()[Table::Tlds as usize].from.starts_with("built-in"));
@@ -84,7 +86,7 @@ fn a_given_table_takes_the_place_of_the_one_inside_and_of_no_other() {
 #[test]
 fn a_word_that_was_delegated_since_is_no_longer_private() {
     let tables = given(Table::Tlds, "date: 2027-01-01\ncom corp\n").unwrap();
-    assert!(!tables.is_private_tld("corp") && tables.is_private_tld("lan") && !tables.is_delegated("org"));
+    assert!(!tables.top("corp").private && tables.top("lan").private && !tables.top("org").delegated);
 }
 
 #[test]

@@ -63,26 +63,26 @@ pub fn ehlo_name(reply: &Reply, naming: Naming) -> EhloName {
 
 /// What a server offers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Offer {
+pub struct Offer {
     /// Keywords, upper case, each once, in the order sent.
-    pub(super) keywords: Vec<Box<str>>,
+    pub keywords: Vec<Box<str>>,
     /// AUTH mechanisms, upper case.
-    pub(super) auth: Vec<Box<str>>,
+    pub auth: Vec<Box<str>>,
     /// A line outside the `ehlo-line` grammar.
-    pub(super) bad: bool,
+    pub bad: bool,
     /// STARTTLS blanked by a firewall.
-    pub(super) masked_starttls: bool,
+    pub masked_starttls: bool,
 }
 
 impl Offer {
     /// Whether a keyword is offered.
-    pub(super) fn has(&self, keyword: &str) -> bool {
+    pub fn has(&self, keyword: &str) -> bool {
         self.keywords.iter().any(|offered| &**offered == keyword)
     }
 }
 
 /// Reads the keyword lines of an EHLO reply.
-pub(super) fn offer(reply: &Reply) -> Offer {
+pub fn offer(reply: &Reply) -> Offer {
     let mut offer = Offer::default();
     for (at, line) in reply.lines.iter().enumerate() {
         let line = bytes_of(line);
