@@ -135,9 +135,14 @@ impl Name {
 
     /// A text already in normal form: made by this program, never by the network.
     pub fn trusted(text: String) -> Self {
-        let dotted = text.ends_with('.') && !text.ends_with("\\.");
+        let dotted = !text.is_empty() && is_border(&text, text.len());
         debug_assert!(text.is_ascii() && !dotted, "{text:?} is not in normal form");
         Self(Arc::from(text))
+    }
+
+    /// Some labels of a name, as a name of its own.
+    pub(super) fn of_part(part: &str) -> Self {
+        Self(Arc::from(part))
     }
 
     /// The text, without a final dot; empty for the root.
@@ -183,7 +188,7 @@ impl Name {
         let Some(head) = self.0.strip_suffix(&*zone.0) else {
             return false;
         };
-        zone.is_root() || head.is_empty() || (head.ends_with('.') && !head.ends_with("\\."))
+        zone.is_root() || is_border(&self.0, head.len())
     }
 
     /// The name one label up; None for the root.
@@ -203,6 +208,14 @@ impl Name {
         }
         Some(Self::root())
     }
+}
+
+/// Whether a label begins here. An escaped dot is no border: `x\.isp.com` is nobody at `isp.com`.
+pub(super) fn is_border(name: &str, at: usize) -> bool {
+    let Some(dot) = at.checked_sub(1) else { return true };
+    let bytes = name.as_bytes();
+    let escapes = bytes.get(..dot).unwrap_or_default().iter().rev().take_while(|byte| **byte == b'\\').count();
+    bytes.get(dot) == Some(&b'.') && escapes % 2 == 0
 }
 
 impl fmt::Display for Name {
@@ -251,6 +264,8 @@ mod tests {
         assert_eq!(name.as_str(), "a\\.b.org");
         assert_eq!(name.parent().unwrap().as_str(), "org");
         assert!(!name.is_within(&Name::trusted("b.org".into())));
+        let backslash = Name::from_labels([b"a\\".as_slice(), b"b", b"org"]);
+        assert!(backslash.is_within(&Name::trusted("b.org".into())));
     }
 
     #[test]

@@ -3,8 +3,8 @@
 //! The private section is a flag only: with it, cloud templates would hide in the "organisation".
 
 use super::introduction::Naming;
-use super::name::Name;
-use super::tables::{Suffix, is_border};
+use super::name::{Name, is_border};
+use super::tables::Suffix;
 
 impl Naming {
     /// The registrable domain of a name, inside the name: the ICANN suffix and one label. None when the name is itself a
@@ -17,7 +17,7 @@ impl Naming {
     /// The same as a name of its own.
     pub fn organisation(self, name: &Name) -> Option<Name> {
         let part = self.registrable(name)?;
-        Some(if part.len() == name.as_str().len() { name.clone() } else { Name::trusted(part.to_owned()) })
+        Some(if part.len() == name.as_str().len() { name.clone() } else { Name::of_part(part) })
     }
 
     /// Whether two names belong to one organisation.

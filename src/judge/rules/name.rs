@@ -102,3 +102,87 @@ fn is_foreign_brand(case: &Case<'_>) -> bool {
     let ptr = case.host.ptr.seen().map_or(&[][..], |records| &records.values);
     BRANDS.contains(&brand) && !ptr.is_empty() && ptr.iter().all(|name| naming.registrable(name) != Some(brand))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::super::scene::{Scene, codes, introduction};
+    use crate::model::finding::Code;
+    use crate::model::introduction::Naming;
+    use crate::model::tables::{Given, Table, Tables};
+    use crate::model::words::{Cause, IntroducedBy, IntroductionClass, Rule, Verdict};
+
+    /// A client that says this.
+    fn saying(text: &str) -> Scene {
+        let mut scene = Scene::observed(1, "198.51.100.1", "mail.ietf.org");
+        scene.host().introduction = Some(introduction(text, IntroducedBy::Observed));
+        scene
+    }
+
+    #[test]
+    fn every_class_has_its_code() {
+        let long = |count, label: &str| format!("{}ietf.org", label.repeat(count));
+        let table: &[(&str, Code)] = &[
+            ("mail.ietf.org.", Code::HeloTrailingDot),
+            ("mail..ietf.org", Code::HeloEmptyLabel),
+            (&format!("{}.ietf.org", "x".repeat(64)), Code::HeloLabelTooLong),
+            (&long(4, &format!("{}.", "x".repeat(62))), Code::HeloNameTooLong),
+            ("", Code::HeloEmptyArgument),
+            ("MAILSERVER", Code::HeloNotFqdn),
+            ("com", Code::HeloNotFqdn),
+            ("localhost.localdomain", Code::HeloLocalhost),
+            ("mail_out.ietf.org", Code::HeloUnderscore),
+            ("-mail.ietf.org", Code::HeloHyphenEdge),
+            ("ab--cd.ietf.org", Code::HeloReservedLdh),
+            ("%HOSTNAME%.ietf.org", Code::HeloIllegalChar),
+            ("xn--mail.ietf.org", Code::HeloBadALabel),
+            ("postmaster@ietf.org", Code::HeloIsEmailAddress),
+            ("http://mail.ietf.org", Code::HeloIsUrl),
+            ("mail.ietf.org:25", Code::HeloHasPort),
+            ("8.8.4.4", Code::HeloBareIp),
+            ("8.8.4.400", Code::HeloNumericTld),
+            ("[8.8.4.4]", Code::HeloIsAddressLiteral),
+            ("[IPv6:2001:4860:4860::8888]", Code::HeloIsAddressLiteral),
+            ("[10.0.0.5]", Code::HeloLiteralSpecial),
+            ("[8.8.4.4", Code::HeloLiteralMalformed),
+            ("mail.corp.local", Code::HeloSpecialUse),
+            ("EXCH01.ad.corp", Code::HeloPrivateTld),
+            ("mail.yourdomain.com", Code::HeloPlaceholder),
+            ("mail.example.com", Code::HeloExampleDomain),
+            ("co.uk", Code::HeloPublicSuffix),
+            ("github.io", Code::HeloPublicSuffix),
+            ("4.4.8.8.in-addr.arpa", Code::HeloReverseZone),
+            ("müller.de", Code::HeloULabel),
+            ("****", Code::HeloIllegalChar),
+            ("XXXXXXXX", Code::HeloNotFqdn),
+            ("gmx.net", Code::HeloApexDomain),
+        ];
+        for (text, code) in table {
+            let row = saying(text).row();
+            assert!(codes(&row).contains(code), "{text}: {:#?}", row.findings);
+        }
+        let fine = codes(&saying("mail.ietf.org").row());
+        assert!(!table.iter().any(|(_, code)| fine.contains(code)), "{fine:?}");
+    }
+
+    #[test]
+    fn evidence_is_judged_by_the_tables_of_the_judgement() {
+        let mut scene = saying("mail.corp.lan");
+        scene.host().introduced = crate::model::evidence::Introduced::not_asked(Cause::NotAsked);
+        let before = scene.row();
+        assert!(codes(&before).contains(&Code::HeloPrivateTld));
+        let given = Given { table: Table::Tlds, from: "t".to_owned(), bytes: b"date: 2027-01-01\ncom lan\n".to_vec() };
+        scene.policy.naming = Naming::in_lab().by(Box::leak(Box::new(Tables::new(vec![given]).unwrap())));
+        let judged = scene.judged();
+        let row = &judged.rows[0];
+        assert!(!codes(row).contains(&Code::HeloPrivateTld));
+        assert_eq!((row.verdict(Rule::Fqdn), row.verdict(Rule::Exists)), (Verdict::Pass, Verdict::Unknown));
+        let class = |text| introduction(text, IntroducedBy::Observed).class;
+        assert_eq!(class("mail.corp.lan"), IntroductionClass::PrivateTld, "other tables are not touched");
+        let told = judged.rows().next().unwrap().host().unwrap().introduction.as_ref().unwrap().class;
+        assert_eq!(told, IntroductionClass::Fqdn, "the row tells the class it was judged by");
+        let gathered = Arc::clone(&scene.evidence.routes[0].hosts[0]);
+        assert_eq!(gathered.introduction.as_ref().unwrap().class, IntroductionClass::PrivateTld);
+    }
+}

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use self::sheet::{Shape, Sheet};
 use self::suffixes::Suffixes;
-pub(super) use self::suffixes::{Section, Suffix, is_border};
+pub(super) use self::suffixes::{Section, Suffix};
 use super::words::words;
 
 words! {

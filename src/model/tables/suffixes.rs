@@ -5,6 +5,7 @@
 
 use publicsuffix::{List, Psl as _, Type};
 
+use super::super::name::is_border;
 use super::sheet::is_date;
 
 /// The version of the crate with the compiled list, and the day it was published.
@@ -70,14 +71,6 @@ impl Suffixes {
         let start = last_label(name);
         Suffix { start, whole: whole.or_else(|| (start == 0).then_some(Section::Icann)) }
     }
-}
-
-/// Whether a label begins here. An escaped dot is no border: `x\.isp.com` is nobody at `isp.com`.
-pub(in super::super) fn is_border(name: &str, at: usize) -> bool {
-    let Some(dot) = at.checked_sub(1) else { return true };
-    let bytes = name.as_bytes();
-    let escapes = bytes.get(..dot).unwrap_or_default().iter().rev().take_while(|byte| **byte == b'\\').count();
-    bytes.get(dot) == Some(&b'.') && escapes % 2 == 0
 }
 
 /// Where the last label begins.

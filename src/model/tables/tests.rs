@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 
+use super::super::name::is_border;
 use super::*;
 
 fn given(table: Table, text: &str) -> Result<Tables, Error> {

@@ -185,6 +185,13 @@ mod tests {
     }
 
     #[test]
+    fn a_keyword_in_place_of_the_name_is_offered_all_the_same() {
+        let offer = offer(&reply(b"250-AUTH=LOGIN PLAIN\r\n250 STARTTLS\r\n"));
+        assert_eq!((offer.keywords.join(" "), offer.auth.join(" ")), ("AUTH STARTTLS".into(), "LOGIN PLAIN".into()));
+        assert!(!offer.bad, "the obsolete form is accepted");
+    }
+
+    #[test]
     fn a_blanked_starttls_is_told_from_a_missing_one() {
         for (bytes, masked) in [
             (b"250-a.example\r\n250 XXXXXXXA\r\n".as_slice(), true),
