@@ -24,7 +24,7 @@ async fn meant(targets: u64) -> Meant {
 }
 
 /// What a scan gathers of the domains of a lab with so many targets, and what it is judged by.
-pub fn evidence(targets: u64) -> (Vec<Evidence>, Policy) {
+pub(crate) fn evidence(targets: u64) -> (Vec<Evidence>, Policy) {
     Runtime::new().expect("the system can start threads").block_on(gathered(targets))
 }
 

@@ -146,7 +146,8 @@ impl Naming {
         if top.private {
             return Class::PrivateTld;
         }
-        if !top.delegated && !(self.lab && tld == "test") {
+        let known = top.delegated || (self.lab && tld == "test");
+        if !known {
             return Class::UnknownTld;
         }
         if let Some(section) = suffix.whole {

@@ -178,7 +178,7 @@ impl Tables {
     fn read(&mut self, given: &Given) -> Result<(), (usize, String)> {
         let text = str::from_utf8(&given.bytes).map_err(|error| {
             let good = given.bytes.get(..error.valid_up_to()).unwrap_or_default();
-            (good.iter().filter(|byte| **byte == b'\n').count() + 1, "not in UTF-8".to_owned())
+            (good.split(|byte| *byte == b'\n').count(), "not in UTF-8".to_owned())
         })?;
         let sheet = |sections| Sheet::read(text, sections);
         let (date, version) = match given.table {

@@ -67,10 +67,8 @@ impl<'a> Sheet<'a> {
             let wrong = |reason: String| Err((number, reason));
             match section {
                 "date" if date.is_some() => return wrong("a second date".to_owned()),
-                "date" => match is_date(rest.trim_ascii()) {
-                    true => date = Some(rest.trim_ascii()),
-                    false => return wrong(format!("{:?} is no date; write YYYY-MM-DD", rest.trim_ascii())),
-                },
+                "date" if is_date(rest.trim_ascii()) => date = Some(rest.trim_ascii()),
+                "date" => return wrong(format!("{:?} is no date; write YYYY-MM-DD", rest.trim_ascii())),
                 "version" if version.is_some() => return wrong("a second version".to_owned()),
                 "version" => match rest.trim_ascii().parse() {
                     Ok(number) => version = Some(number),

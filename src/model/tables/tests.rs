@@ -148,7 +148,7 @@ fn a_given_suffix_list_is_read_by_its_own_rules() {
         ("isp\\.com", "isp\\.com"),
         ("com", "com"),
     ] {
-        assert_eq!(&name[tables.suffix(name).start..], suffix, "{name}");
+        assert_eq!(name.get(tables.suffix(name).start..), Some(suffix), "{name}");
     }
     assert_eq!(tables.suffix("host.com").whole, Some(Section::Private));
     assert_eq!(tables.suffix("com").whole, Some(Section::Icann));
@@ -159,7 +159,7 @@ fn a_given_suffix_list_is_read_by_its_own_rules() {
 fn an_exception_of_the_list_is_registrable_itself() {
     for (name, suffix) in [("city.kawasaki.jp", "kawasaki.jp"), ("a.b.kawasaki.jp", "b.kawasaki.jp"), ("www.ck", "ck")]
     {
-        assert_eq!(&name[Tables::built_in().suffix(name).start..], suffix, "{name}");
+        assert_eq!(name.get(Tables::built_in().suffix(name).start..), Some(suffix), "{name}");
     }
 }
 
@@ -170,7 +170,7 @@ fn by_definition(name: &str) -> usize {
         psl::suffix(&name.as_bytes()[*at..])
             .is_some_and(|suffix| suffix.as_bytes().len() == name.len() - at && suffix.typ() == Some(psl::Type::Icann))
     };
-    starts().find(is_suffix).or_else(|| starts().last()).unwrap_or(0)
+    starts().find(is_suffix).or_else(|| starts().next_back()).unwrap_or(0)
 }
 
 proptest! {
