@@ -66,17 +66,18 @@ fn names(case: &Case<'_>, names: &[Name], out: &mut Findings) {
             out.add(Found::of(Code::PtrMultiOrg).detail(show()));
         }
     }
-    let usable = |name: &&Name| {
+    let usable = |name: &Name| {
         let (class, _) = case.policy.naming.classify(name.as_str().as_bytes());
-        let known = |forward: &Forward| forward.name == **name && Tld::of(name, &forward.addresses) != Tld::Absent;
+        let known = |forward: &Forward| forward.name == *name && Tld::of(name, &forward.addresses) != Tld::Absent;
         match class {
             IntroductionClass::Fqdn | IntroductionClass::Underscore => true,
             IntroductionClass::UnknownTld => case.host.forward.iter().any(known),
             _ => false,
         }
     };
-    let some_usable = names.iter().any(|name| usable(&name));
-    for name in names.iter().filter(|name| !usable(name)) {
+    let unusable: Vec<&Name> = names.iter().filter(|name| !usable(name)).collect();
+    let some_usable = unusable.len() < names.len();
+    for name in unusable {
         out.add(Found::of(Code::PtrInvalidName).form(usize::from(some_usable)).detail(name.as_str()));
     }
     confirmation(case, names, some_usable, out);
