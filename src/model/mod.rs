@@ -5,6 +5,7 @@
 
 pub mod address;
 pub mod assessment;
+mod classifier;
 pub mod dns;
 pub mod dnsbl;
 pub mod evidence;
