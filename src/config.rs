@@ -3,7 +3,8 @@
 //! Whatever cannot be meant is said here, before the first packet.
 //! Longer than most: it is the one place where every option meets its default and the reason for it.
 
-use std::io::IsTerminal as _;
+use std::fs::{self, File};
+use std::io::{IsTerminal as _, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,12 +14,14 @@ use serde_json::json;
 
 use crate::cli::observe::{LogFormat, Observe};
 use crate::cli::scan as typed;
+use crate::cli::tables::Tables as Folder;
 use crate::input;
 use crate::lab::{self, Lab, Numbering};
 use crate::model::address::Allowed;
 use crate::model::dnsbl::{List, Quorum};
 use crate::model::introduction::Naming;
 use crate::model::name::Name;
+use crate::model::tables::{self, Given, Table, Tables};
 use crate::model::target::parse_network;
 use crate::model::words::{IntroductionClass, Profile, Severity};
 use crate::observe;
@@ -56,6 +59,8 @@ const DNS_PATIENCE: Duration = Duration::from_secs(15);
 
 /// The largest --concurrency: each target in flight costs memory, and no machine has sockets for more.
 const MOST_IN_FLIGHT: usize = 1_000_000;
+/// Octets of a table that a run reads; the largest, the Public Suffix List, has a third of a MiB.
+const LONGEST_TABLE: u64 = 16 * 1024 * 1024;
 /// The largest --memory, a TiB.
 const MOST_MEMORY: u64 = 1024 * 1024;
 
@@ -126,6 +131,20 @@ pub enum Error {
     /// The exclusions.
     #[error(transparent)]
     Exclusions(#[from] plan::Error),
+    /// A table of `--tables` makes no sense.
+    #[error(transparent)]
+    Table(#[from] tables::Error),
+    /// A file of `--tables` that is no table.
+    #[error("{} is no table of names; --tables takes {}", .0.display(), Table::WORDS.join(", "))]
+    NoTable(PathBuf),
+    /// A table of `--tables`, or the directory, cannot be read.
+    #[error("cannot read {}, given by --tables", path.display())]
+    ReadTable {
+        /// The file or the directory.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
     /// `--shard`.
     #[error("--shard takes K/N, such as 1/4")]
     Shard(#[from] plan::ShardError),
@@ -161,13 +180,14 @@ pub async fn scan(args: typed::Scan) -> Result<Meant, Error> {
 /// Turns arguments into a job in this lab, or in the real world.
 pub fn scan_in(args: typed::Scan, lab: Option<Lab>) -> Result<Meant, Error> {
     let world = lab.as_ref();
-    let configuration = configuration(&args);
     apart(&args)?;
+    let tables = tables(&args.tables)?;
+    let configuration = configuration(&args, tables);
     if !(1..=MOST_MEMORY).contains(&args.memory) {
         return Err(Error::Number { option: "--memory", most: MOST_MEMORY });
     }
     let feeds = feeds(&args, world)?;
-    let naming = Naming { lab: world.is_some() };
+    let naming = if world.is_some() { Naming::in_lab() } else { Naming::built_in() }.by(tables);
     let (lists, quorum) = lists(&args, world)?;
     let (descriptors, mut notes) = descriptors()?;
     // In the lab both ends of a connection are ours.
@@ -201,6 +221,7 @@ pub fn scan_in(args: typed::Scan, lab: Option<Lab>) -> Result<Meant, Error> {
         input: input::Options { column: args.column.clone(), helo_column: args.helo_column.clone() },
         plan: plan::Settings {
             exclusions: Arc::clone(&exclusions),
+            naming,
             shard: args.shard.as_deref().map(str::parse::<Shard>).transpose()?,
             seed: args.seed,
         },
@@ -278,6 +299,36 @@ fn lists(args: &typed::Scan, lab: Option<&Lab>) -> Result<(Arc<[List]>, Quorum),
     let request = catalogue::Request { zones: args.dnsbl.clone(), files: args.dnsbl_file.clone(), none: args.no_dnsbl };
     let chosen = catalogue::choose(&request)?;
     Ok((chosen.lists.into(), chosen.quorum))
+}
+
+/// The tables in force: those inside the program, each replaced by the file of its name in the directory, if one is given.
+///
+/// They live as long as the process: every stage and thread asks them, and a process reads them once.
+pub fn tables(typed: &Folder) -> Result<&'static Tables, Error> {
+    let Some(folder) = &typed.folder else { return Ok(Tables::built_in()) };
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| Error::ReadTable { path, source }
+    };
+    let mut given = Vec::new();
+    for entry in fs::read_dir(folder).map_err(failed(folder))? {
+        let path = entry.map_err(failed(folder))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        // What stands beside the files of a mounted Kubernetes ConfigMap.
+        if name.starts_with("..") {
+            continue;
+        }
+        let Some(&table) = Table::ALL.iter().find(|table| table.as_str() == name) else {
+            return Err(Error::NoTable(path));
+        };
+        let mut bytes = Vec::new();
+        let read = File::open(&path).and_then(|file| file.take(LONGEST_TABLE).read_to_end(&mut bytes));
+        if read.map_err(failed(&path))? as u64 == LONGEST_TABLE {
+            return Err(failed(&path)(std::io::ErrorKind::FileTooLarge.into()));
+        }
+        given.push(Given { table, from: path.display().to_string(), bytes });
+    }
+    Ok(Box::leak(Box::new(Tables::new(given)?)))
 }
 
 /// Raises the soft limit to the hard one; says how many descriptors there are.
@@ -370,7 +421,7 @@ fn caller(args: &typed::Scan, profile: Profile, naming: Naming, lab: Option<&Lab
 
 /// This machine's FQDN: the kernel's host name, or where that is short, the full one that /etc/hosts gives it.
 fn own_name() -> String {
-    let read = |path| std::fs::read_to_string(path).unwrap_or_default();
+    let read = |path| fs::read_to_string(path).unwrap_or_default();
     let name = read("/proc/sys/kernel/hostname").trim().to_owned();
     let hosts = read("/etc/hosts");
     full_name(&name, &hosts).unwrap_or(name)
@@ -395,7 +446,7 @@ fn endpoint(lab: Option<&Lab>) -> probe::Endpoint {
 fn scratch(args: &typed::Scan) -> PathBuf {
     let output = args.output.as_ref().filter(|path| path.as_path() != Path::new("-"));
     let folder = output.and_then(|path| path.parent()).filter(|folder| !folder.as_os_str().is_empty());
-    let device = output.is_some_and(|path| std::fs::metadata(path).is_ok_and(|found| !found.is_file()));
+    let device = output.is_some_and(|path| fs::metadata(path).is_ok_and(|found| !found.is_file()));
     match (output, folder) {
         _ if device => std::env::temp_dir(),
         (_, Some(folder)) => folder.to_owned(),
@@ -429,7 +480,14 @@ fn apart(args: &typed::Scan) -> Result<(), Error> {
     let rejects = rejects(args).filter(|path| !output::is_direct(path));
     let rejected: Vec<PathBuf> =
         rejects.iter().flat_map(|path| [path.clone(), part(path)]).map(|path| place(&path)).collect();
-    let read = [("--input", &args.input), ("--exclude", &args.exclude), ("--dnsbl-file", &args.dnsbl_file)];
+    let tables =
+        args.tables.folder.iter().flat_map(|folder| Table::WORDS.iter().map(|name| folder.join(name))).collect();
+    let read = [
+        ("--input", &args.input),
+        ("--exclude", &args.exclude),
+        ("--dnsbl-file", &args.dnsbl_file),
+        ("--tables", &tables),
+    ];
     let read = read.iter().flat_map(|(option, paths)| paths.iter().map(move |path| (*option, path)));
     for (reader, path) in read.chain(args.config.iter().map(|path| ("--config", path))) {
         let found = place(path);
@@ -488,8 +546,8 @@ const fn show(typed: typed::Progress) -> Show {
     }
 }
 
-/// The options as they were given, for the manifest. A blocklist's zone may hold a key, so only its redacted form goes in.
-fn configuration(args: &typed::Scan) -> serde_json::Value {
+/// The options as they were given and the tables in force, for the manifest. A blocklist's zone may hold a key, so only its redacted form goes in.
+fn configuration(args: &typed::Scan, tables: &Tables) -> serde_json::Value {
     let paths = |paths: &[PathBuf]| paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>();
     json!({
         "targets": args.targets,
@@ -530,7 +588,13 @@ fn configuration(args: &typed::Scan) -> serde_json::Value {
         "memory": args.memory,
         "lab": args.lab.then(|| json!({ "domains": args.lab_domains, "servers": args.lab_servers })),
         "seed": args.seed,
+        "tables": in_force(tables),
     })
+}
+
+/// Of which date and from where each table is, by its name: for the manifest of any run that judges.
+pub fn in_force(tables: &Tables) -> serde_json::Value {
+    tables.sources().iter().map(|source| (source.table.as_str().to_owned(), json!(source))).collect()
 }
 
 /// The settings of a lab.

@@ -34,6 +34,8 @@ const STAYS_IN: &[(&str, &[&str])] = &[
     ("clap_mangen", &["src/main.rs"]),
     ("governor", &["src/probe/budget.rs"]),
     ("indicatif", &["src/scan/progress.rs"]),
+    ("psl", &["src/model/tables/"]),
+    ("publicsuffix", &["src/model/tables/"]),
     ("quick_cache", &["src/probe/memo.rs"]),
     ("rcgen", &["src/lab/", "src/probe/smtp/"]),
     ("rustls", &["src/lab/", "src/probe/smtp/"]),

@@ -6,6 +6,7 @@ pub mod file;
 pub mod lab;
 pub mod observe;
 pub mod scan;
+pub mod tables;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;

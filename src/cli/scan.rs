@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use super::tables::Tables;
+
 /// `scan`.
 #[derive(Debug, Args)]
 #[command(
@@ -37,6 +39,9 @@ pub struct Scan {
     /// This run's share of the list, the K-th of N
     #[arg(long, value_name = "K/N", help_heading = "Input")]
     pub shard: Option<String>,
+    /// The tables of names
+    #[command(flatten)]
+    pub tables: Tables,
 
     /// .csv, .jsonl (each also .gz, .zst) or .parquet; `-` is stdout [default: CSV on stdout]
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]

@@ -12,7 +12,6 @@ use crate::model::evidence::{Exchange, Host};
 use crate::model::introduction::Introduction;
 use crate::model::name::Name;
 use crate::model::observed::{Denial, Observed};
-use crate::model::organisation::organisation;
 use crate::model::smtp::Reply;
 use crate::model::words::{Cause, IntroductionClass, PtrClass};
 
@@ -21,6 +20,8 @@ use crate::model::words::{Cause, IntroductionClass, PtrClass};
 pub(super) struct Case<'a> {
     pub(super) policy: &'a Policy,
     pub(super) host: &'a Host,
+    /// The introduction as a name to look up; None where there is none, or none that can be asked for.
+    pub(super) introduced: Option<Name>,
     /// The exchange that led to it; None for an address.
     pub(super) exchange: Option<&'a Exchange>,
     /// The PTR name that says least of an address, among the confirmed ones if there are any.
@@ -32,12 +33,13 @@ pub(super) struct Case<'a> {
 impl<'a> Case<'a> {
     pub(super) fn new(policy: &'a Policy, host: &'a Host, exchange: Option<&'a Exchange>) -> Self {
         let best = |names: &mut dyn Iterator<Item = &'a Name>| {
-            let classed = names.map(|name| (name, generic::classify(name, host.address)));
+            let classed = names.map(|name| (name, generic::classify(name, host.address, policy.naming)));
             classed.min_by(|(a, one), (b, other)| (one.score, a).cmp(&(other.score, b)))
         };
         let named = host.ptr.seen().map_or(&[][..], |records| &records.values);
         let ptr = best(&mut host.confirmed()).or_else(|| best(&mut named.iter()));
-        Self { policy, host, exchange, ptr, listings: Tally::of(policy, host) }
+        let introduced = host.introduction.as_ref().and_then(Introduction::name);
+        Self { policy, host, introduced, exchange, ptr, listings: Tally::of(policy, host) }
     }
 
     /// The introduction, unless it is blank or blanked.
@@ -55,15 +57,15 @@ impl<'a> Case<'a> {
         }
     }
 
+    /// Whether two names belong to one organisation.
+    pub(super) fn same_organisation(&self, one: &Name, other: &Name) -> bool {
+        self.policy.naming.same_organisation(one, other)
+    }
+
     /// Whether this address is special-purpose in this run.
     pub(super) fn is_special(&self, address: IpAddr) -> bool {
         self.policy.allowed.special(address).is_some()
     }
-}
-
-/// Whether two names belong to one organisation.
-pub(super) fn same_organisation(one: &Name, other: &Name) -> bool {
-    organisation(one).is_some_and(|org| organisation(other).is_some_and(|also| org == also))
 }
 
 /// A complete 2xx reply.

@@ -3,37 +3,34 @@
 //! Only the labels below the organisational domain speak: the provider's own name is no evidence.
 //! Pure and quick: every PTR name of a run comes through here.
 
-use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::sync::LazyLock;
 
+use crate::model::introduction::Naming;
 use crate::model::name::Name;
-use crate::model::organisation::organisation;
+use crate::model::tables::{PtrSets, Tables};
 use crate::model::words::PtrClass;
 
 /// From this score on a name counts as made by a template.
 const GENERIC: i32 = 45;
 
 /// What a PTR name says about its address.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Generic {
     /// Named, or made by a template in fixed or in pool space; never `None`.
     pub class: PtrClass,
     /// The sum of the evidence; from 45 on the name is generic.
     pub score: i32,
-    /// What added to the sum or took from it, in words for a person.
-    pub reasons: Vec<&'static str>,
+    /// In place of a list: every name of a run gets one, and few of them are ever shown.
+    reasons: [Option<&'static str>; REASONS],
 }
 
-/// The version of the word list: scores of two versions must not be compared.
-pub fn words_version() -> &'static str {
-    TEXT.lines().find_map(|line| line.strip_prefix("version:")).map_or("", str::trim)
-}
+/// The address or a serial number, two words of access lines, any machine, fixed, mail.
+const REASONS: usize = 6;
 
-/// Scores a PTR name against its address.
-pub fn classify(name: &Name, address: IpAddr) -> Generic {
-    let host = host_part(name);
-    let mut seen = Words::default();
+/// Scores a PTR name against its address, by the words of the tables in force.
+pub fn classify(name: &Name, address: IpAddr, naming: Naming) -> Generic {
+    let host = naming.host_part(name).as_bytes();
+    let mut seen = Words::new(naming.tables());
     for part in parts(host) {
         seen.part(part);
     }
@@ -41,46 +38,37 @@ pub fn classify(name: &Name, address: IpAddr) -> Generic {
         IpAddr::V4(v4) => in_v4(host, v4),
         IpAddr::V6(v6) => in_v6(host, v6),
     };
-    let mut generic = Generic { class: PtrClass::Named, score: 0, reasons: Vec::new() };
-    match found {
-        Some(found) => generic.add(found.points, found.reason),
-        None if looks_random(host) => generic.add(15, "a serial number for a name"),
-        None => {}
-    }
-    if let Some((_, second)) = seen.access {
-        generic.add(40, "a word of pools or access lines");
-        if second {
-            generic.add(10, "a second such word");
-        }
-    }
-    if seen.has(GEN) {
-        generic.add(15, "a word for any machine");
-    }
-    if seen.has(STATIC | EXPLICIT) {
-        generic.add(15, "a word of fixed addresses");
-    }
-    if seen.mail {
-        generic.add(-40, "a word of mail servers");
-    }
-    if generic.score >= GENERIC {
-        let said = seen.has(EXPLICIT) && !seen.has(ALLOC);
-        let meant = seen.has(STATIC | EXPLICIT) && !seen.has(ALLOC | TECH);
-        generic.class = if said || meant { PtrClass::GenericStatic } else { PtrClass::GenericDynamic };
-    }
-    generic
+    let serial = || looks_random(host).then_some(Found { points: 15, reason: "a serial number for a name" });
+    let said = |holds: bool, points, reason| holds.then_some(Found { points, reason });
+    let evidence = [
+        found.or_else(serial),
+        said(seen.access.is_some(), 40, "a word of pools or access lines"),
+        said(seen.access.is_some_and(|(_, second)| second), 10, "a second such word"),
+        said(seen.sets.any(PtrSets::GENERIC), 15, "a word for any machine"),
+        said(seen.sets.any(FIXED), 15, "a word of fixed addresses"),
+        said(seen.mail, -40, "a word of mail servers"),
+    ];
+    let score = evidence.iter().flatten().map(|found| found.points).sum();
+    let class = if score < GENERIC {
+        PtrClass::Named
+    } else {
+        let said = seen.sets.any(PtrSets::EXPLICIT) && !seen.sets.any(PtrSets::ALLOC);
+        let meant = seen.sets.any(FIXED) && !seen.sets.any(ACCESS);
+        if said || meant { PtrClass::GenericStatic } else { PtrClass::GenericDynamic }
+    };
+    Generic { class, score, reasons: evidence.map(|found| found.map(|found| found.reason)) }
 }
+
+/// Words of fixed addresses.
+const FIXED: PtrSets = PtrSets::STATIC.and(PtrSets::EXPLICIT);
+/// Words of pools and access lines.
+const ACCESS: PtrSets = PtrSets::ALLOC.and(PtrSets::TECH);
 
 impl Generic {
-    fn add(&mut self, points: i32, reason: &'static str) {
-        self.score += points;
-        self.reasons.push(reason);
+    /// What added to the sum or took from it, in words for a person.
+    pub fn reasons(&self) -> impl Iterator<Item = &'static str> {
+        self.reasons.into_iter().flatten()
     }
-}
-
-/// The labels below the organisational domain; empty for that domain itself and for a public suffix.
-fn host_part(name: &Name) -> &[u8] {
-    let below = organisation(name).and_then(|own| name.as_str().len().checked_sub(own.as_str().len() + 1));
-    below.and_then(|end| name.as_str().as_bytes().get(..end)).unwrap_or_default()
 }
 
 /// The runs of letters and digits.
@@ -103,59 +91,26 @@ fn looks_random(host: &[u8]) -> bool {
         || (first.len() >= 6 && digits * 2 >= first.len())
 }
 
-const ALLOC: u8 = 1;
-const TECH: u8 = 2;
-const GEN: u8 = 4;
-const STATIC: u8 = 8;
-const EXPLICIT: u8 = 16;
-const MAIL: u8 = 32;
-
-const TEXT: &str = include_str!("words/ptr.txt");
-
-static WORDS: LazyLock<HashMap<&'static [u8], u8>> = LazyLock::new(|| {
-    let mut words = HashMap::new();
-    for line in TEXT.lines().filter(|line| !line.starts_with('#')) {
-        let Some((set, list)) = line.split_once(':') else { continue };
-        let set = match set {
-            "alloc" => ALLOC,
-            "tech" => TECH,
-            "generic" => GEN,
-            "static" => STATIC,
-            "explicit" => EXPLICIT,
-            "mail" => MAIL,
-            _ => continue,
-        };
-        for word in list.split_ascii_whitespace() {
-            *words.entry(word.as_bytes()).or_default() |= set;
-        }
-    }
-    words
-});
-
-fn sets_of(word: &[u8]) -> u8 {
-    WORDS.get(word).copied().unwrap_or(0)
-}
-
 /// Which words a name holds.
-#[derive(Default)]
 struct Words<'a> {
-    sets: u8,
+    tables: &'static Tables,
+    sets: PtrSets,
     /// The first word of pools or access lines, and whether another one followed.
     access: Option<(&'a [u8], bool)>,
     mail: bool,
 }
 
 impl<'a> Words<'a> {
-    const fn has(&self, sets: u8) -> bool {
-        self.sets & sets != 0
+    const fn new(tables: &'static Tables) -> Self {
+        Self { tables, sets: PtrSets::NONE, access: None, mail: false }
     }
 
     fn part(&mut self, part: &'a [u8]) {
-        self.mail = self.mail || is_mail(part);
+        self.mail = self.mail || self.is_mail(part);
         for run in runs(part).filter(|run| run.first().is_some_and(u8::is_ascii_alphabetic)) {
-            let sets = sets_of(run);
-            self.sets |= sets;
-            if sets & (ALLOC | TECH) != 0 {
+            let sets = self.tables.ptr_word(run);
+            self.sets = self.sets.and(sets);
+            if sets.any(ACCESS) {
                 self.access = match self.access {
                     None => Some((run, false)),
                     Some((first, second)) => Some((first, second || first != run)),
@@ -163,13 +118,14 @@ impl<'a> Words<'a> {
             }
         }
     }
-}
 
-/// Whether a part is a mail word, digits and one letter behind it taken off.
-fn is_mail(part: &[u8]) -> bool {
-    let undigited = |text: &'_ [u8]| text.iter().rposition(|byte| !byte.is_ascii_digit()).map_or(0, |at| at + 1);
-    let mail = |text: &[u8]| text.get(..undigited(text)).is_some_and(|word| sets_of(word) & MAIL != 0);
-    mail(part) || part.split_last().is_some_and(|(last, rest)| last.is_ascii_alphabetic() && mail(rest))
+    /// Whether a part is a mail word, digits and one letter behind it taken off.
+    fn is_mail(&self, part: &[u8]) -> bool {
+        let undigited = |text: &'_ [u8]| text.iter().rposition(|byte| !byte.is_ascii_digit()).map_or(0, |at| at + 1);
+        let mail =
+            |text: &[u8]| text.get(..undigited(text)).is_some_and(|word| self.tables.ptr_word(word).any(PtrSets::MAIL));
+        mail(part) || part.split_last().is_some_and(|(last, rest)| last.is_ascii_alphabetic() && mail(rest))
+    }
 }
 
 /// The best evidence that a name holds its address.
@@ -375,7 +331,7 @@ mod tests {
     const V6: &str = "2001:db8:1:2:3:4:5:6";
 
     fn of(name: &str, address: &str) -> Generic {
-        classify(&Name::parse(name).unwrap(), address.parse().unwrap())
+        classify(&Name::parse(name).unwrap(), address.parse().unwrap(), Naming::built_in())
     }
 
     #[expect(clippy::too_many_lines, reason = "a table of vectors reads best in one piece")]
@@ -479,7 +435,7 @@ mod tests {
         for (class, vectors) in table {
             for (name, address, score) in *vectors {
                 let generic = of(name, address);
-                assert_eq!((generic.class, generic.score), (*class, *score), "{name}: {:?}", generic.reasons);
+                assert_eq!((generic.class, generic.score), (*class, *score), "{name}: {generic:?}");
             }
         }
     }
@@ -487,7 +443,8 @@ mod tests {
     #[test]
     fn the_providers_own_name_is_no_evidence() {
         for name in ["203-0-113-45.example", "dsl-pool-203-0-113-45.co.uk", "co.uk"] {
-            assert_eq!(of(name, V4), Generic { class: PtrClass::Named, score: 0, reasons: vec![] }, "{name}");
+            let generic = of(name, V4);
+            assert_eq!((generic.class, generic.score, generic.reasons().next()), (PtrClass::Named, 0, None), "{name}");
         }
     }
 
@@ -526,27 +483,12 @@ mod tests {
         }
     }
 
-    #[test]
-    fn the_word_list_is_read_and_has_a_version() {
-        assert!(words_version().parse::<u32>().unwrap() >= 1);
-        for (word, sets) in [("dyn", ALLOC), ("adslplus", TECH), ("h", GEN), ("vps", GEN | STATIC), ("fix", EXPLICIT)] {
-            assert_eq!(sets_of(word.as_bytes()), sets, "{word}");
-        }
-        for line in TEXT.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
-            let set = line.split_once(':').unwrap().0;
-            assert!(
-                ["version", "date", "alloc", "tech", "generic", "static", "explicit", "mail"].contains(&set),
-                "{line}"
-            );
-        }
-    }
-
     proptest! {
         #[test]
         fn any_name_is_scored(labels in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..20), 0..8), v4: u32, v6: u128) {
             let name = Name::from_labels(labels.iter().map(Vec::as_slice));
             for address in [IpAddr::V4(v4.into()), IpAddr::V6(v6.into())] {
-                let generic = classify(&name, address);
+                let generic = classify(&name, address, Naming::built_in());
                 prop_assert_eq!(generic.class == PtrClass::Named, generic.score < GENERIC);
             }
         }
@@ -560,7 +502,7 @@ mod tests {
                 format!("h{a:03}{b:03}{c:03}{d:03}.isp.example"),
                 format!("0x{v4:08x}.isp.example"),
             ] {
-                let generic = classify(&Name::parse(&text).unwrap(), IpAddr::V4(v4.into()));
+                let generic = classify(&Name::parse(&text).unwrap(), IpAddr::V4(v4.into()), Naming::built_in());
                 prop_assert!(generic.score >= 60, "{}: {:?}", text, generic);
             }
         }

@@ -18,6 +18,8 @@ mod scenarios;
 mod scene;
 pub mod table;
 
+use std::sync::Arc;
+
 pub use policy::{Policy, Receiver};
 
 use case::Case;
@@ -28,6 +30,7 @@ use rules::{ehlo, forward, greeting, lists, mx, name, reverse, smtp};
 use crate::model::assessment::{Assessment, Judged};
 use crate::model::evidence::{DnsOutcome, Evidence, Exchange, Host, Route, is_address_text};
 use crate::model::finding::Code;
+use crate::model::introduction::Naming;
 use crate::model::observed::{Denial, Observed};
 use crate::model::words::{Basis, Cause, ConnectStatus, MxStatus, Overall, Profile, Rule, Verdict};
 
@@ -38,10 +41,28 @@ const SERVER_RULES: [Rule; 6] =
 const NAME_RULES: [Rule; 3] = [Rule::Fqdn, Rule::Exists, Rule::Matches];
 
 /// Judges one target: a row per (exchange, address), at least one.
-pub fn assess(evidence: Evidence, policy: &Policy) -> Judged {
+pub fn assess(mut evidence: Evidence, policy: &Policy) -> Judged {
+    class_anew(&mut evidence, policy.naming);
     let domain = mx::findings(&evidence, policy);
     let rows = places(&evidence).map(|place| row(&evidence, policy, &domain, place)).collect();
     Judged { evidence, rows }
+}
+
+/// Classes the names by the tables of this judgement: the evidence may have been gathered by others.
+fn class_anew(evidence: &mut Evidence, naming: Naming) {
+    for host in evidence.routes.iter_mut().flat_map(|route| &mut route.hosts) {
+        let names = [&host.introduction, &host.ehlo];
+        let known = names.map(|seen| seen.as_ref().map(|seen| seen.class));
+        let fresh = names.map(|seen| seen.as_ref().map(|seen| seen.class_by(naming)));
+        if known != fresh {
+            let host = Arc::make_mut(host);
+            for (seen, fresh) in [&mut host.introduction, &mut host.ehlo].into_iter().zip(fresh) {
+                if let (Some(seen), Some(fresh)) = (seen, fresh) {
+                    seen.class = fresh;
+                }
+            }
+        }
+    }
 }
 
 /// Which part of the evidence a row is about.

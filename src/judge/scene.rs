@@ -21,7 +21,7 @@ use crate::model::words::{
 };
 
 pub(super) const NOW: i64 = 1_790_000_000_000;
-pub(super) const NAMING: Naming = Naming { lab: true };
+pub(super) const NAMING: Naming = Naming::in_lab();
 
 /// A target's evidence that a test changes, and the policy it is judged by.
 #[derive(Debug, Clone)]

@@ -275,6 +275,10 @@ impl Host {
 /// Whether an exchange's name is the text of an address: such a name is never asked for.
 pub fn is_address_text(name: &Name) -> bool {
     let text = name.as_str();
+    // Nearly every name ends otherwise, and is asked about often.
+    if !text.ends_with(|c: char| c.is_ascii_digit() || c == ']') && !text.contains(':') {
+        return false;
+    }
     let plain: String = text.chars().filter(|c| !matches!(c, '[' | ']' | '\\')).collect();
     plain.parse::<IpAddr>().is_ok() || plain.strip_prefix("ipv6:").is_some_and(|rest| rest.parse::<IpAddr>().is_ok())
 }

@@ -2,15 +2,11 @@
 //! Comes in: the bytes of a name somebody introduced himself with. Goes out: one class, and flags beside it.
 //! Pure: no vector causes a DNS question. Probes ask `may_be_asked` before they look the name up.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
 use serde::{Deserialize, Serialize};
 
-use super::address::special;
 use super::name::Name;
-use super::organisation::{organisation, public_suffix};
 use super::smtp::escape;
-use super::tables;
+use super::tables::Tables;
 use super::words::{IntroducedBy, IntroductionClass};
 
 /// A name somebody introduced himself with.
@@ -41,179 +37,39 @@ pub struct Flags {
     pub private_suffix: bool,
 }
 
-/// What is special about this run's idea of names.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// A run's idea of names: which tables it goes by. Cheap to copy: it is handed to every stage that meets a name.
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Naming {
     /// `test` is an ordinary top-level domain (`--lab`).
-    pub lab: bool,
+    pub(super) lab: bool,
+    /// None stands for those inside the program.
+    tables: Option<&'static Tables>,
 }
 
 /// How much of an introduction is kept.
 const KEPT: usize = 300;
 
 impl Naming {
-    /// The class of an introduction. The order of the tests is part of the definition: the first hit wins.
-    pub fn classify(self, bytes: &[u8]) -> (IntroductionClass, Flags) {
-        let mut flags = Flags { uppercase: bytes.iter().any(u8::is_ascii_uppercase), ..Flags::default() };
-        let class = self.class(bytes, &mut flags);
-        (class, flags)
+    /// By the tables inside the program.
+    pub const fn built_in() -> Self {
+        Self { lab: false, tables: None }
     }
 
-    fn class(self, bytes: &[u8], flags: &mut Flags) -> IntroductionClass {
-        use IntroductionClass as Class;
-        if bytes.iter().all(|byte| *byte == b' ') {
-            return Class::Empty;
-        }
-        let Ok(text) = str::from_utf8(bytes) else { return Class::IllegalOctet };
-        if text.bytes().any(|byte| byte <= b' ' || byte == 0x7f) {
-            return Class::IllegalChar;
-        }
-        if text.bytes().all(|byte| byte == b'*') || (text.len() >= 4 && text.bytes().all(|byte| byte == b'X')) {
-            return Class::Masked;
-        }
-        let text = text.to_lowercase();
-        if let Some(class) = not_a_name(&text) {
-            return class;
-        }
-        if !text.is_ascii() {
-            return if idna::domain_to_ascii(&text).is_ok() { Class::ULabel } else { Class::IllegalChar };
-        }
-        if !text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_')) {
-            return Class::IllegalChar;
-        }
-        let bare = text.strip_suffix('.').unwrap_or(&text);
-        flags.trailing_dot = bare.len() < text.len();
-        malformed(bare, flags).unwrap_or_else(|| self.standing(bare, flags))
+    /// By the tables inside the program, in a lab: `test` is an ordinary top-level domain.
+    pub const fn in_lab() -> Self {
+        Self { lab: true, tables: None }
     }
 
-    /// What a well-formed name of two labels or more stands under.
-    fn standing(self, bare: &str, flags: &mut Flags) -> IntroductionClass {
-        use IntroductionClass as Class;
-        let under = |suffix: &str| tables::is_under(bare, suffix);
-        let tld = bare.rsplit('.').next().unwrap_or(bare);
-        if under("in-addr.arpa") || under("ip6.arpa") {
-            return Class::ReverseZone;
-        }
-        if tables::special_use(bare).is_some_and(|suffix| !(self.lab && suffix == "test")) {
-            return Class::SpecialUse;
-        }
-        if ["example.com", "example.net", "example.org"].iter().any(|suffix| under(suffix)) {
-            return Class::ExampleDomain;
-        }
-        let name = Name::trusted(bare.to_owned());
-        let organisation = organisation(&name);
-        let registered = organisation.as_ref().and_then(|name| name.as_str().split('.').next());
-        if tables::is_placeholder(bare, registered) {
-            return Class::Placeholder;
-        }
-        if tables::is_private_tld(tld) {
-            return Class::PrivateTld;
-        }
-        let known = tables::is_delegated(tld) || (self.lab && tld == "test");
-        if !known {
-            return Class::UnknownTld;
-        }
-        match public_suffix(&name) {
-            Some(true) => return Class::PublicSuffix,
-            Some(false) => {
-                flags.private_suffix = true;
-                return Class::PublicSuffix;
-            }
-            None => {}
-        }
-        flags.apex = organisation.is_some_and(|organisation| organisation == name);
-        if flags.trailing_dot { Class::TrailingDot } else { Class::Fqdn }
+    /// The same, by these tables.
+    #[must_use]
+    pub const fn by(self, tables: &'static Tables) -> Self {
+        Self { tables: Some(tables), ..self }
     }
-}
 
-/// Texts that are something else than a name: literals, URLs, addresses, mail addresses, ports.
-fn not_a_name(text: &str) -> Option<IntroductionClass> {
-    use IntroductionClass as Class;
-    if text.starts_with('[') {
-        return Some(literal(text));
+    /// The tables in force.
+    pub fn tables(self) -> &'static Tables {
+        self.tables.unwrap_or_else(Tables::built_in)
     }
-    if text.contains("://") || text.contains('/') {
-        return Some(Class::Url);
-    }
-    let mail = text.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')).unwrap_or(text);
-    if mail.split_once('@').is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty()) {
-        return Some(Class::EmailAddress);
-    }
-    if text.strip_prefix("ipv6:").unwrap_or(text).parse::<IpAddr>().is_ok() {
-        return Some(Class::BareIp);
-    }
-    let port = text.split_once(':').map(|(host, port)| (!host.is_empty(), port));
-    if let Some((true, port)) = port
-        && !port.is_empty()
-        && port.bytes().all(|byte| byte.is_ascii_digit())
-    {
-        return Some(Class::HostPort);
-    }
-    None
-}
-
-/// An address literal by RFC 5321 §4.1.3, or what is wrong with it.
-fn literal(text: &str) -> IntroductionClass {
-    use IntroductionClass as Class;
-    let Some(inner) = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) else {
-        return Class::LiteralMalformed;
-    };
-    let address = match inner.strip_prefix("ipv6:") {
-        Some(v6) => v6.parse::<Ipv6Addr>().ok().map(IpAddr::V6),
-        None => inner.parse::<Ipv4Addr>().ok().map(IpAddr::V4),
-    };
-    match address {
-        None => Class::LiteralMalformed,
-        Some(address) if special(address).is_some() => Class::LiteralSpecial,
-        Some(IpAddr::V4(_)) => Class::LiteralV4,
-        Some(IpAddr::V6(_)) => Class::LiteralV6,
-    }
-}
-
-/// What is wrong with a name of legal characters, final dot taken off.
-fn malformed(bare: &str, flags: &mut Flags) -> Option<IntroductionClass> {
-    use IntroductionClass as Class;
-    if bare.len() > 253 {
-        return Some(Class::NameTooLong);
-    }
-    let labels = || bare.split('.');
-    if labels().any(str::is_empty) {
-        return Some(Class::EmptyLabel);
-    }
-    if labels().any(|label| label.len() > 63) {
-        return Some(Class::LabelTooLong);
-    }
-    if bare.contains('_') {
-        return Some(Class::Underscore);
-    }
-    if labels().any(|label| label.starts_with('-') || label.ends_with('-')) {
-        return Some(Class::HyphenEdge);
-    }
-    let (first, last) = (labels().next().unwrap_or(bare), labels().next_back().unwrap_or(bare));
-    if first == "localhost" || last == "localhost" {
-        return Some(Class::Localhost);
-    }
-    if !bare.contains('.') {
-        flags.default_name = tables::is_default_host(bare);
-        return Some(Class::SingleLabel);
-    }
-    if last.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Some(Class::NumericTld);
-    }
-    for label in labels() {
-        if label.as_bytes().get(2..4) != Some(b"--") {
-            continue;
-        }
-        if !label.starts_with("xn--") {
-            return Some(Class::ReservedLdh);
-        }
-        let (unicode, decoded) = idna::domain_to_unicode(label);
-        if decoded.is_err() || idna::domain_to_ascii(&unicode).is_ok_and(|back| back != label) {
-            return Some(Class::BadALabel);
-        }
-        flags.idn = true;
-    }
-    None
 }
 
 impl IntroductionClass {
@@ -244,6 +100,23 @@ impl Introduction {
         let (class, _) = naming.classify(bytes);
         let text = escape(bytes.get(..bytes.len().min(KEPT)).unwrap_or_default());
         Self { text, by, class }
+    }
+
+    /// The class by the tables in force, where it hangs on them: evidence may be judged by other tables than it was
+    /// gathered by. What is no well-formed name of two labels keeps its class; of some only the beginning was kept.
+    pub fn class_by(&self, naming: Naming) -> IntroductionClass {
+        use IntroductionClass as Class;
+        match self.class {
+            Class::SpecialUse
+            | Class::ExampleDomain
+            | Class::Placeholder
+            | Class::PrivateTld
+            | Class::UnknownTld
+            | Class::PublicSuffix
+            | Class::TrailingDot
+            | Class::Fqdn => naming.classify(self.text.as_bytes()).0,
+            other => other,
+        }
     }
 
     /// The name to look up; None where the class cannot be asked for.
@@ -371,8 +244,8 @@ mod tests {
 
     #[test]
     fn the_lab_may_use_the_test_domain() {
-        assert_eq!(Naming { lab: true }.classify(b"mail.lab.test").0, Class::Fqdn);
-        assert_eq!(Naming { lab: true }.classify(b"mail.lab.local").0, Class::SpecialUse);
+        assert_eq!(Naming::in_lab().classify(b"mail.lab.test").0, Class::Fqdn);
+        assert_eq!(Naming::in_lab().classify(b"mail.lab.local").0, Class::SpecialUse);
     }
 
     #[test]

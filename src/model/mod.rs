@@ -5,6 +5,7 @@
 
 pub mod address;
 pub mod assessment;
+mod classifier;
 pub mod dns;
 pub mod dnsbl;
 pub mod evidence;
@@ -15,6 +16,6 @@ pub mod name;
 pub mod observed;
 pub mod organisation;
 pub mod smtp;
-mod tables;
+pub mod tables;
 pub mod target;
 pub mod words;

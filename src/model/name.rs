@@ -5,14 +5,44 @@
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde::de::{Deserialize, Deserializer, Error as _};
 
 /// A domain name in its normal form; the root is the empty text.
 ///
 /// Two names are the same exactly when they compare equal. The text holds printable ASCII only, so it may be shown anywhere.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
 pub struct Name(Arc<str>);
+
+/// Evidence comes back from files that anybody may have written: what is not in the normal form is no name.
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Arc::<str>::deserialize(deserializer)?;
+        if is_normal(&text) { Ok(Self(text)) } else { Err(D::Error::custom("a name that is not in its normal form")) }
+    }
+}
+
+/// Labels of printable ASCII without capitals, none of them empty, escapes whole.
+fn is_normal(text: &str) -> bool {
+    let mut bytes = text.bytes();
+    let mut begun = false;
+    while let Some(byte) = bytes.next() {
+        let legal = match byte {
+            b'.' => begun,
+            b'\\' => match bytes.next() {
+                Some(b'0'..=b'2') => (0..2).all(|_| bytes.next().is_some_and(|digit| digit.is_ascii_digit())),
+                other => other.is_some_and(|other| other.is_ascii_punctuation()),
+            },
+            _ => byte.is_ascii_graphic() && !byte.is_ascii_uppercase(),
+        };
+        if !legal {
+            return false;
+        }
+        begun = byte != b'.';
+    }
+    begun || text.is_empty()
+}
 
 /// Why a text is no domain name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -105,9 +135,14 @@ impl Name {
 
     /// A text already in normal form: made by this program, never by the network.
     pub fn trusted(text: String) -> Self {
-        let dotted = text.ends_with('.') && !text.ends_with("\\.");
+        let dotted = !text.is_empty() && is_border(&text, text.len());
         debug_assert!(text.is_ascii() && !dotted, "{text:?} is not in normal form");
         Self(Arc::from(text))
+    }
+
+    /// Some labels of a name, as a name of its own.
+    pub(super) fn of_part(part: &str) -> Self {
+        Self(Arc::from(part))
     }
 
     /// The text, without a final dot; empty for the root.
@@ -153,7 +188,7 @@ impl Name {
         let Some(head) = self.0.strip_suffix(&*zone.0) else {
             return false;
         };
-        zone.is_root() || head.is_empty() || (head.ends_with('.') && !head.ends_with("\\."))
+        zone.is_root() || is_border(&self.0, head.len())
     }
 
     /// The name one label up; None for the root.
@@ -173,6 +208,14 @@ impl Name {
         }
         Some(Self::root())
     }
+}
+
+/// Whether a label begins here. An escaped dot is no border: `x\.isp.com` is nobody at `isp.com`.
+pub(super) fn is_border(name: &str, at: usize) -> bool {
+    let Some(dot) = at.checked_sub(1) else { return true };
+    let bytes = name.as_bytes();
+    let escapes = bytes.get(..dot).unwrap_or_default().iter().rev().take_while(|byte| **byte == b'\\').count();
+    bytes.get(dot) == Some(&b'.') && escapes % 2 == 0
 }
 
 impl fmt::Display for Name {
@@ -221,6 +264,16 @@ mod tests {
         assert_eq!(name.as_str(), "a\\.b.org");
         assert_eq!(name.parent().unwrap().as_str(), "org");
         assert!(!name.is_within(&Name::trusted("b.org".into())));
+        let backslash = Name::from_labels([b"a\\".as_slice(), b"b", b"org"]);
+        assert!(backslash.is_within(&Name::trusted("b.org".into())));
+    }
+
+    #[test]
+    fn what_is_stored_and_not_in_normal_form_is_no_name() {
+        for text in ["Mail.org", "a..b", ".a", "a.", "a b", "m\u{fc}ller.de", "a\\", "a\\a", "a\\25", "a\\999.b"] {
+            let stored = serde_json::to_string(text).unwrap();
+            assert!(serde_json::from_str::<Name>(&stored).is_err(), "{text:?}");
+        }
     }
 
     proptest! {
@@ -230,6 +283,8 @@ mod tests {
             let lower: Vec<Vec<u8>> = labels.iter().map(|label| label.to_ascii_lowercase()).collect();
             prop_assert_eq!(name.labels().collect::<Vec<_>>(), lower);
             prop_assert!(name.as_str().bytes().all(|byte| (0x21..0x7f).contains(&byte)));
+            let stored = serde_json::to_string(&name).unwrap();
+            prop_assert_eq!(serde_json::from_str::<Name>(&stored).unwrap(), name);
         }
     }
 }

@@ -2,57 +2,56 @@
 //! Comes in: a name. Goes out: its registrable part by the ICANN section of the Public Suffix List.
 //! The private section is a flag only: with it, cloud templates would hide in the "organisation".
 
-use super::name::Name;
+use super::introduction::Naming;
+use super::name::{Name, is_border};
+use super::tables::Suffix;
 
-/// The registrable domain of a name: the ICANN suffix and one label. None when the name is itself a suffix, or the root.
-pub fn organisation(name: &Name) -> Option<Name> {
-    let text = name.as_str();
-    let suffix = text.len() - icann_suffix(text).len();
-    let start = label_starts(text).take_while(|start| *start < suffix).last()?;
-    text.get(start..).map(|part| Name::trusted(part.to_owned()))
-}
-
-/// Whether the name is a suffix under which the public registers: `Some(true)` in the ICANN section, `Some(false)` in the private one.
-pub fn public_suffix(name: &Name) -> Option<bool> {
-    let text = name.as_str();
-    if icann_suffix(text).len() == text.len() {
-        return Some(true);
+impl Naming {
+    /// The registrable domain of a name, inside the name: the ICANN suffix and one label. None when the name is itself a
+    /// suffix, or the root.
+    pub fn registrable(self, name: &Name) -> Option<&str> {
+        let text = name.as_str();
+        registrable(text, self.tables().suffix(text))
     }
-    (psl::suffix_str(text)?.len() == text.len()).then_some(false)
-}
 
-/// The longest suffix of the ICANN section that is a tail of this name; the last label when no rule speaks of it.
-fn icann_suffix(text: &str) -> &str {
-    let mut last = text;
-    for tail in label_starts(text).filter_map(|start| text.get(start..)) {
-        if let Some(suffix) = psl::suffix(tail.as_bytes())
-            && suffix.as_bytes().len() == tail.len()
-            && suffix.typ() == Some(psl::Type::Icann)
-        {
-            return tail;
-        }
-        last = tail;
+    /// The same as a name of its own.
+    pub fn organisation(self, name: &Name) -> Option<Name> {
+        let part = self.registrable(name)?;
+        Some(if part.len() == name.as_str().len() { name.clone() } else { Name::of_part(part) })
     }
-    last
+
+    /// Whether two names belong to one organisation.
+    pub fn same_organisation(self, one: &Name, other: &Name) -> bool {
+        self.registrable(one).is_some_and(|own| self.registrable(other) == Some(own))
+    }
+
+    /// The labels below the organisational domain; empty for that domain itself and for a public suffix.
+    pub fn host_part(self, name: &Name) -> &str {
+        let text = name.as_str();
+        let below = self.registrable(name).and_then(|own| text.len().checked_sub(own.len() + 1));
+        below.and_then(|end| text.get(..end)).unwrap_or_default()
+    }
 }
 
-/// Where the labels start. An escaped dot is no border: `x\.isp.com` is nobody at `isp.com`.
-fn label_starts(text: &str) -> impl Iterator<Item = usize> {
-    let mut escaped = false;
-    let behind_dots = text.bytes().zip(1..).filter_map(move |(byte, next)| {
-        let border = byte == b'.' && !escaped;
-        escaped = byte == b'\\' && !escaped;
-        border.then_some(next)
-    });
-    std::iter::once(0).chain(behind_dots)
+/// A suffix with one label before it; None when there is none.
+pub(super) fn registrable(text: &str, suffix: Suffix) -> Option<&str> {
+    let before = text.get(..suffix.start.checked_sub(1)?)?;
+    let start = before.rmatch_indices('.').map(|(dot, _)| dot + 1).find(|&next| is_border(text, next));
+    text.get(start.unwrap_or(0)..)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const NAMING: Naming = Naming::built_in();
+
+    fn name(text: &str) -> Name {
+        Name::parse(text).unwrap()
+    }
+
     fn of(text: &str) -> Option<String> {
-        organisation(&Name::parse(text).unwrap()).map(|name| name.as_str().to_owned())
+        NAMING.organisation(&name(text)).map(|name| name.as_str().to_owned())
     }
 
     #[test]
@@ -66,16 +65,29 @@ mod tests {
 
     #[test]
     fn a_dot_inside_a_label_does_not_forge_an_organisation() {
-        let of = |labels: &[&[u8]]| organisation(&Name::from_labels(labels.iter().copied()));
+        let of = |labels: &[&[u8]]| NAMING.organisation(&Name::from_labels(labels.iter().copied()));
         assert_eq!(of(&[b"mx.isp", b"com"]).unwrap().as_str(), "mx\\.isp.com");
         assert_eq!(of(&[b"a", b"b.", b"com"]).unwrap().as_str(), "b\\..com");
         assert_eq!(of(&[b"isp."]), None);
     }
 
     #[test]
-    fn the_sections_of_the_list_are_told_apart() {
-        assert_eq!(public_suffix(&Name::parse("co.uk").unwrap()), Some(true));
-        assert_eq!(public_suffix(&Name::parse("github.io").unwrap()), Some(false));
-        assert_eq!(public_suffix(&Name::parse("ietf.org").unwrap()), None);
+    fn a_name_is_parted_where_its_organisation_begins() {
+        for (text, host) in [
+            ("mail-out2.dept.example-isp.co.uk", "mail-out2.dept"),
+            ("a.github.io", "a"),
+            ("ietf.org", ""),
+            ("co.uk", ""),
+            ("a.nosuchtld", ""),
+        ] {
+            assert_eq!(NAMING.host_part(&name(text)), host, "{text}");
+        }
+    }
+
+    #[test]
+    fn two_names_are_of_one_organisation_or_not() {
+        let same = |one, other| NAMING.same_organisation(&name(one), &name(other));
+        assert!(same("mx.isp.co.uk", "isp.co.uk") && same("a.b.isp.com", "c.isp.com"));
+        assert!(!same("mx.isp.co.uk", "mx.other.co.uk") && !same("co.uk", "co.uk"));
     }
 }

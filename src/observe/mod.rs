@@ -161,13 +161,24 @@ impl Error {
 
 /// A client that a log tells of.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Seen {
+pub struct Seen {
     /// Where it connected from.
-    address: IpAddr,
+    pub address: IpAddr,
     /// What it said in HELO or EHLO; None where that is not told.
-    helo: Option<Box<[u8]>>,
+    pub helo: Option<Box<[u8]>>,
     /// Whether it authenticated itself.
-    authenticated: bool,
+    pub authenticated: bool,
+}
+
+/// Every client that a log in memory tells of: nothing is left out and nothing written.
+pub fn clients(log: &[u8], format: Format, relays: &[IpNet]) -> Vec<Seen> {
+    let mut reading = Reading::new(format, relays);
+    let mut seen = Vec::new();
+    for line in log.split(|byte| *byte == b'\n') {
+        reading.take(line.strip_suffix(b"\r").unwrap_or(line), relays, &mut seen);
+    }
+    reading.finish(&mut seen);
+    seen
 }
 
 /// Reads every log and writes the pairs.
@@ -295,11 +306,7 @@ mod tests {
     }
 
     fn read(format: Format, text: &str) -> Vec<String> {
-        let mut reading = Reading::new(format, &[]);
-        let mut seen = Vec::new();
-        text.lines().for_each(|line| reading.take(line.as_bytes(), &[], &mut seen));
-        reading.finish(&mut seen);
-        seen.into_iter().map(|seen| brief(Some(seen))).collect()
+        clients(text.as_bytes(), format, &[]).into_iter().map(|seen| brief(Some(seen))).collect()
     }
 
     const POSTFIX: &str =

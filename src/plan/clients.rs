@@ -7,8 +7,8 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::IpAddr;
 
+use crate::model::introduction::Naming;
 use crate::model::name::Name;
-use crate::model::organisation::organisation;
 
 /// Names, and organisations among them, from which on a client is unstable.
 const NAMES: usize = 3;
@@ -56,12 +56,12 @@ impl<const N: usize> Few<N> {
 
 impl Clients {
     /// Takes note of an introduction. True once the client has used three names of two organisations.
-    pub(super) fn is_unstable(&mut self, address: IpAddr, helo: &str) -> bool {
+    pub(super) fn is_unstable(&mut self, address: IpAddr, helo: &str, naming: Naming) -> bool {
         let mut client = self.young.get(&address).or_else(|| self.old.get(&address)).copied().unwrap_or_default();
         let name = helo.strip_suffix('.').unwrap_or(helo).to_ascii_lowercase();
         client.names.add(self.hasher.hash_one(&name));
-        if let Some(organisation) = Name::parse(&name).ok().as_ref().and_then(organisation) {
-            client.organisations.add(self.hasher.hash_one(organisation.as_str()));
+        if let Some(organisation) = Name::parse(&name).ok().as_ref().and_then(|name| naming.registrable(name)) {
+            client.organisations.add(self.hasher.hash_one(organisation));
         }
         if self.young.len() >= CLIENTS && !self.young.contains_key(&address) {
             self.old = std::mem::take(&mut self.young);
@@ -82,7 +82,7 @@ mod tests {
     #[test]
     fn three_names_of_two_organisations_make_a_client_unstable_from_the_third_on() {
         let mut clients = Clients::default();
-        let mut say = |helo: &str| clients.is_unstable(client(1), helo);
+        let mut say = |helo: &str| clients.is_unstable(client(1), helo, Naming::default());
         assert!(!say("mail.example.org") && !say("MAIL.example.org.") && !say("mx.example.com"), "two names");
         assert!(say("host3") && say("mail.example.org"));
     }
@@ -91,8 +91,12 @@ mod tests {
     fn names_of_one_organisation_are_a_pool_and_other_clients_are_others() {
         let mut clients = Clients::default();
         for number in 0..9 {
-            assert!(!clients.is_unstable(client(1), &format!("mx{number}.example.org")));
-            assert!(!clients.is_unstable(client(number + 10), &format!("mx{number}.example{number}.org")));
+            assert!(!clients.is_unstable(client(1), &format!("mx{number}.example.org"), Naming::default()));
+            assert!(!clients.is_unstable(
+                client(number + 10),
+                &format!("mx{number}.example{number}.org"),
+                Naming::default()
+            ));
         }
     }
 
@@ -101,11 +105,15 @@ mod tests {
         let mut clients = Clients::default();
         let crowd = |number: usize| IpAddr::from(u32::try_from(number).unwrap().to_be_bytes());
         for number in 0..CLIENTS * 2 + 2 {
-            clients.is_unstable(crowd(number), "a.example.org");
-            clients.is_unstable(client(1), if number % 2 == 0 { "a.example.org" } else { "b.example.com" });
+            clients.is_unstable(crowd(number), "a.example.org", Naming::default());
+            clients.is_unstable(
+                client(1),
+                if number % 2 == 0 { "a.example.org" } else { "b.example.com" },
+                Naming::default(),
+            );
         }
         assert!(clients.young.len() <= CLIENTS && clients.old.len() <= CLIENTS);
-        assert!(clients.is_unstable(client(1), "c.example.com"), "met all the time");
+        assert!(clients.is_unstable(client(1), "c.example.com", Naming::default()), "met all the time");
         assert!(!clients.old.contains_key(&crowd(0)) && !clients.young.contains_key(&crowd(0)));
     }
 }

@@ -11,6 +11,7 @@ use std::iter::FusedIterator;
 use std::sync::Arc;
 
 use crate::model::exclusion::Exclusions;
+use crate::model::introduction::Naming;
 use crate::model::target::{Entry, Subject, Target, Wanted};
 use clients::Clients;
 use spread::Spread;
@@ -25,6 +26,8 @@ pub struct Settings {
     pub exclusions: Arc<Exclusions>,
     /// This run's share; None is the whole list.
     pub shard: Option<Shard>,
+    /// This run's idea of organisations.
+    pub naming: Naming,
     /// Decides the order inside networks.
     pub seed: u64,
 }
@@ -49,7 +52,7 @@ impl Planner {
         let first = self.next;
         self.next = self.next.saturating_add(u64::try_from(size(&entry)).unwrap_or(u64::MAX));
         let unstable = match &entry.wanted {
-            Wanted::Observed { address, helo } => self.clients.is_unstable(*address, helo),
+            Wanted::Observed { address, helo } => self.clients.is_unstable(*address, helo, self.settings.naming),
             Wanted::Domain(_) | Wanted::Address(_) | Wanted::Network(_) => false,
         };
         let subjects = match entry.wanted {

@@ -17,7 +17,6 @@ use crate::model::evidence::{Forward, Host, Introduced};
 use crate::model::introduction::Introduction;
 use crate::model::name::Name;
 use crate::model::observed::Observed;
-use crate::model::organisation::organisation;
 use crate::model::smtp::{Session, unescape};
 use crate::model::words::{Basis, Cause, ConnectStatus, IntroducedBy};
 
@@ -167,7 +166,7 @@ impl<L: Lookup> Prober<L> {
         }
         // The order is always network, provider, socket: nobody can wait for what a later waiter holds.
         let _network = self.networks.enter(neighbourhood(address)).await;
-        let provider = exchange.map(|name| organisation(name).unwrap_or_else(|| name.clone()));
+        let provider = exchange.map(|name| self.settings.naming.organisation(name).unwrap_or_else(|| name.clone()));
         let _provider = match provider {
             Some(provider) => Some(self.providers.enter(provider).await),
             None => None,
@@ -196,7 +195,7 @@ impl<L: Lookup> Prober<L> {
     async fn sibling(&self, name: &Name, addresses: &Addresses, peer: IpAddr) -> Answer<IpAddr> {
         let v4 = peer.to_canonical().is_ipv4();
         let found = addresses.all().any(|address| address.is_ipv4() == v4);
-        let parent = name.parent().filter(|parent| found && organisation(parent).is_some());
+        let parent = name.parent().filter(|parent| found && self.settings.naming.registrable(parent).is_some());
         let Some(parent) = parent else { return Observed::NotAsked(Cause::NotAsked) };
         let text = format!("{}.{parent}", self.unheard);
         if text.len() > 253 {

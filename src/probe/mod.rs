@@ -35,7 +35,6 @@ use crate::model::exclusion::Exclusions;
 use crate::model::introduction::Naming;
 use crate::model::name::Name;
 use crate::model::observed::{Denial, Observed};
-use crate::model::organisation::organisation;
 use crate::model::target::{Subject, Target};
 use crate::model::words::{Cause, ConnectStatus};
 
@@ -344,7 +343,7 @@ impl<L: Lookup> Prober<L> {
         let addresses = self.addresses(name).await;
         let gone = [addresses.v4.absent(), addresses.v6.absent()];
         let gone = gone.into_iter().flatten().any(|absence| absence.how == Denial::Nxdomain);
-        let organisation = match organisation(name) {
+        let organisation = match self.settings.naming.organisation(name) {
             Some(organisation) if gone => self.start_of_authority(organisation).await,
             _ => Observed::NotAsked(Cause::NotAsked),
         };

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::super::case::{Case, literal, same_organisation};
+use super::super::case::{Case, literal};
 use super::super::findings::{Findings, Found};
 use crate::model::dns::Answer;
 use crate::model::evidence::DnsOutcome;
@@ -17,12 +17,12 @@ use crate::model::words::{Basis, Cause, IntroductionClass, Rule, Verdict};
 
 pub(in super::super) fn judge(case: &Case<'_>, out: &mut Findings) {
     let Some(introduction) = &case.host.introduction else { return };
-    if let Some(name) = introduction.name() {
-        exists(case, &name, out);
+    if let Some(name) = &case.introduced {
+        exists(case, name, out);
         match out.verdict(Rule::Exists) {
             Verdict::Pass => {
-                matches(case, &name, out);
-                wildcard(case, &name, out);
+                matches(case, name, out);
+                wildcard(case, name, out);
             }
             // The finding that left R3 unknown has done the same to R4.
             Verdict::Unknown => {}
@@ -174,7 +174,7 @@ fn mismatch(case: &Case<'_>, name: &Name, detail: String, out: &mut Findings) {
 }
 
 fn kin(case: &Case<'_>, name: &Name) -> Kin {
-    if let Some(ptr) = case.host.confirmed().find(|ptr| same_organisation(ptr, name)) {
+    if let Some(ptr) = case.host.confirmed().find(|ptr| case.same_organisation(ptr, name)) {
         return Kin::Yes(ptr.clone());
     }
     let records = match &case.host.ptr {
@@ -183,7 +183,7 @@ fn kin(case: &Case<'_>, name: &Name) -> Kin {
         Observed::Failed(failure) => return Kin::Unknown(failure.cause),
         Observed::NotAsked(cause) => return Kin::Unknown(*cause),
     };
-    let related = records.values.iter().filter(|ptr| same_organisation(ptr, name));
+    let related = records.values.iter().filter(|ptr| case.same_organisation(ptr, name));
     let unknown = related.filter_map(|ptr| match case.host.forward.iter().find(|forward| forward.name == *ptr) {
         Some(forward) => forward.addresses.unknown(),
         None => Some(Cause::NotAsked),

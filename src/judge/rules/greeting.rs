@@ -2,7 +2,7 @@
 //! Comes in: the connection, the greeting, and who named the host. Goes out: connect-* and greeting-* findings.
 //! A refusal says nothing about the server's own name, so it leaves the rule unknown.
 
-use super::super::case::{Case, is_positive, same_organisation};
+use super::super::case::{Case, is_positive};
 use super::super::findings::{Findings, Found};
 use crate::model::finding::Code;
 use crate::model::introduction::Introduction;
@@ -157,7 +157,7 @@ fn other_name(case: &Case<'_>, introduction: &Introduction, out: &mut Findings) 
         return;
     }
     let names = introduction.name().zip(ehlo.name());
-    let same = names.is_some_and(|(greeting, ehlo)| same_organisation(&greeting, &ehlo));
+    let same = names.is_some_and(|(greeting, ehlo)| case.same_organisation(&greeting, &ehlo));
     let detail = format!("{} in the greeting, {} in the EHLO reply", introduction.text, ehlo.text);
     out.add(Found::of(Code::GreetingEhloNameDiffers).form(usize::from(same)).detail(detail));
 }

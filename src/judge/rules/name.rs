@@ -7,10 +7,9 @@ use super::super::case::{Case, Tld, literal};
 use super::super::findings::{Findings, Found};
 use super::super::policy::Receiver;
 use crate::model::finding::Code;
-use crate::model::introduction::{Flags, Introduction};
+use crate::model::introduction::Introduction;
 use crate::model::name::Name;
 use crate::model::observed::Observed;
-use crate::model::organisation::organisation;
 use crate::model::words::{Basis, IntroductionClass as C, Rule};
 
 /// Domains of big providers: a client that uses one as its name while its PTR says otherwise is forging it.
@@ -37,26 +36,29 @@ const BRANDS: &[&str] = &[
 
 pub(in super::super) fn judge(case: &Case<'_>, out: &mut Findings) {
     let Some(introduction) = &case.host.introduction else { return };
-    let (_, flags) = case.policy.naming.classify(introduction.text.as_bytes());
     let said = |code| Found::of(code).detail(&*introduction.text);
-    let tld = introduction.name().map(|name| Tld::of_both(&name, &case.host.introduced.addresses));
+    let tld = case.introduced.as_ref().map(|name| Tld::of_both(name, &case.host.introduced.addresses));
     match tld.filter(|_| introduction.class == C::UnknownTld) {
         Some(Tld::Delegated) => return,
         Some(Tld::Unknown(cause)) => return out.missing(Rule::Fqdn, cause),
         Some(Tld::Absent) | None => {}
     }
-    if let Some(found) = class(case, introduction, flags) {
+    if let Some(found) = class(case, introduction) {
         out.add(found.detail(&*introduction.text));
     }
-    if flags.apex && introduction.class == C::Fqdn {
+    let is_apex = |name: &Name| case.policy.naming.registrable(name) == Some(name.as_str());
+    if introduction.class == C::Fqdn && case.introduced.as_ref().is_some_and(is_apex) {
         out.add(said(Code::HeloApexDomain));
     }
-    if case.host.basis == Basis::Observed && is_receiver(case, introduction) {
+    if case.host.basis == Basis::Announced {
+        return;
+    }
+    if is_receiver(case, introduction) {
         out.add(said(Code::HeloIsReceiverName));
     }
-    if case.host.basis == Basis::Observed && is_brand(introduction) {
+    if let Some(brand) = brand(case) {
         match &case.host.ptr {
-            Observed::Seen(records) if is_foreign(introduction, &records.values) => {
+            Observed::Seen(records) if is_foreign(case, brand, &records.values) => {
                 out.add(said(Code::HeloForeignBrand));
             }
             Observed::Seen(_) | Observed::Absent(_) => {}
@@ -67,7 +69,7 @@ pub(in super::super) fn judge(case: &Case<'_>, out: &mut Findings) {
     }
 }
 
-fn class(case: &Case<'_>, introduction: &Introduction, flags: Flags) -> Option<Found> {
+fn class(case: &Case<'_>, introduction: &Introduction) -> Option<Found> {
     Some(Found::of(match introduction.class {
         C::Empty | C::Fqdn => return None,
         // A blanked greeting is no introduction; a client that says such a thing has said it.
@@ -79,8 +81,10 @@ fn class(case: &Case<'_>, introduction: &Introduction, flags: Flags) -> Option<F
             _ => Code::HeloLiteralSpecial,
         },
         C::LiteralMalformed => Code::HeloLiteralMalformed,
-        C::PublicSuffix if flags.private_suffix => return Some(Found::of(Code::HeloPublicSuffix).form(1)),
-        C::PublicSuffix => Code::HeloPublicSuffix,
+        C::PublicSuffix => {
+            let (_, flags) = case.policy.naming.classify(introduction.text.as_bytes());
+            return Some(Found::of(Code::HeloPublicSuffix).form(usize::from(flags.private_suffix)));
+        }
         C::IllegalOctet => Code::HeloIllegalOctet,
         C::IllegalChar => Code::HeloIllegalChar,
         C::Url => Code::HeloIsUrl,
@@ -114,21 +118,104 @@ fn is_receiver(case: &Case<'_>, introduction: &Introduction) -> bool {
     let address = literal(text).or_else(|| text.parse().ok());
     case.policy.receivers.iter().any(|receiver| match receiver {
         Receiver::Name(own) => {
-            own.as_str().eq_ignore_ascii_case(name)
-                || organisation(own).is_some_and(|domain| domain.as_str().eq_ignore_ascii_case(name))
+            let domain = case.policy.naming.registrable(own);
+            own.as_str().eq_ignore_ascii_case(name) || domain.is_some_and(|domain| domain.eq_ignore_ascii_case(name))
         }
         Receiver::Address(own) => address.is_some_and(|address| address.to_canonical() == own.to_canonical()),
     })
 }
 
-/// The name belongs to a big provider.
-fn is_brand(introduction: &Introduction) -> bool {
-    let organisation = introduction.name().as_ref().and_then(organisation);
-    organisation.is_some_and(|organisation| BRANDS.contains(&organisation.as_str()))
+/// The registrable domain of the introduced name, where it is a big provider's.
+fn brand<'a>(case: &'a Case<'_>) -> Option<&'a str> {
+    let domain = case.policy.naming.registrable(case.introduced.as_ref()?)?;
+    BRANDS.contains(&domain).then_some(domain)
 }
 
-/// Every PTR name belongs to another organisation than the name.
-fn is_foreign(introduction: &Introduction, ptr: &[Name]) -> bool {
-    let own = introduction.name().as_ref().and_then(organisation);
-    !ptr.is_empty() && ptr.iter().all(|name| organisation(name) != own)
+/// Every PTR name belongs to another organisation than this.
+fn is_foreign(case: &Case<'_>, brand: &str, ptr: &[Name]) -> bool {
+    !ptr.is_empty() && ptr.iter().all(|name| case.policy.naming.registrable(name) != Some(brand))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::super::scene::{Scene, codes, introduction};
+    use crate::model::finding::Code;
+    use crate::model::introduction::Naming;
+    use crate::model::tables::{Given, Table, Tables};
+    use crate::model::words::{Cause, IntroducedBy, IntroductionClass, Rule, Verdict};
+
+    /// A client that says this.
+    fn saying(text: &str) -> Scene {
+        let mut scene = Scene::observed(1, "198.51.100.1", "mail.ietf.org");
+        scene.host().introduction = Some(introduction(text, IntroducedBy::Observed));
+        scene
+    }
+
+    #[test]
+    fn every_class_has_its_code() {
+        let long = |count, label: &str| format!("{}ietf.org", label.repeat(count));
+        let table: &[(&str, Code)] = &[
+            ("mail.ietf.org.", Code::HeloTrailingDot),
+            ("mail..ietf.org", Code::HeloEmptyLabel),
+            (&format!("{}.ietf.org", "x".repeat(64)), Code::HeloLabelTooLong),
+            (&long(4, &format!("{}.", "x".repeat(62))), Code::HeloNameTooLong),
+            ("", Code::HeloEmptyArgument),
+            ("MAILSERVER", Code::HeloNotFqdn),
+            ("com", Code::HeloNotFqdn),
+            ("localhost.localdomain", Code::HeloLocalhost),
+            ("mail_out.ietf.org", Code::HeloUnderscore),
+            ("-mail.ietf.org", Code::HeloHyphenEdge),
+            ("ab--cd.ietf.org", Code::HeloReservedLdh),
+            ("%HOSTNAME%.ietf.org", Code::HeloIllegalChar),
+            ("xn--mail.ietf.org", Code::HeloBadALabel),
+            ("postmaster@ietf.org", Code::HeloIsEmailAddress),
+            ("http://mail.ietf.org", Code::HeloIsUrl),
+            ("mail.ietf.org:25", Code::HeloHasPort),
+            ("8.8.4.4", Code::HeloBareIp),
+            ("8.8.4.400", Code::HeloNumericTld),
+            ("[8.8.4.4]", Code::HeloIsAddressLiteral),
+            ("[IPv6:2001:4860:4860::8888]", Code::HeloIsAddressLiteral),
+            ("[10.0.0.5]", Code::HeloLiteralSpecial),
+            ("[8.8.4.4", Code::HeloLiteralMalformed),
+            ("mail.corp.local", Code::HeloSpecialUse),
+            ("EXCH01.ad.corp", Code::HeloPrivateTld),
+            ("mail.yourdomain.com", Code::HeloPlaceholder),
+            ("mail.example.com", Code::HeloExampleDomain),
+            ("co.uk", Code::HeloPublicSuffix),
+            ("github.io", Code::HeloPublicSuffix),
+            ("4.4.8.8.in-addr.arpa", Code::HeloReverseZone),
+            ("müller.de", Code::HeloULabel),
+            ("****", Code::HeloIllegalChar),
+            ("XXXXXXXX", Code::HeloNotFqdn),
+            ("gmx.net", Code::HeloApexDomain),
+        ];
+        for (text, code) in table {
+            let row = saying(text).row();
+            assert!(codes(&row).contains(code), "{text}: {:#?}", row.findings);
+        }
+        let fine = codes(&saying("mail.ietf.org").row());
+        assert!(!table.iter().any(|(_, code)| fine.contains(code)), "{fine:?}");
+    }
+
+    #[test]
+    fn evidence_is_judged_by_the_tables_of_the_judgement() {
+        let mut scene = saying("mail.corp.lan");
+        scene.host().introduced = crate::model::evidence::Introduced::not_asked(Cause::NotAsked);
+        let before = scene.row();
+        assert!(codes(&before).contains(&Code::HeloPrivateTld));
+        let given = Given { table: Table::Tlds, from: "t".to_owned(), bytes: b"date: 2027-01-01\ncom lan\n".to_vec() };
+        scene.policy.naming = Naming::in_lab().by(Box::leak(Box::new(Tables::new(vec![given]).unwrap())));
+        let judged = scene.judged();
+        let row = &judged.rows[0];
+        assert!(!codes(row).contains(&Code::HeloPrivateTld));
+        assert_eq!((row.verdict(Rule::Fqdn), row.verdict(Rule::Exists)), (Verdict::Pass, Verdict::Unknown));
+        let class = |text| introduction(text, IntroducedBy::Observed).class;
+        assert_eq!(class("mail.corp.lan"), IntroductionClass::PrivateTld, "other tables are not touched");
+        let told = judged.rows().next().unwrap().host().unwrap().introduction.as_ref().unwrap().class;
+        assert_eq!(told, IntroductionClass::Fqdn, "the row tells the class it was judged by");
+        let gathered = Arc::clone(&scene.evidence.routes[0].hosts[0]);
+        assert_eq!(gathered.introduction.as_ref().unwrap().class, IntroductionClass::PrivateTld);
+    }
 }

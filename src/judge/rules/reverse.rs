@@ -2,19 +2,16 @@
 //! Comes in: the PTR answer, the lookups of its names, the introduction. Goes out: ptr-* and fcrdns-* findings.
 //! A missing PTR is told from a missing reverse zone by the zone that denies it.
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::super::case::{Case, Tld, same_organisation};
+use super::super::case::{Case, Tld};
 use super::super::findings::{Findings, Found};
 use crate::model::address::neighbourhood;
 use crate::model::dns::reverse_name;
 use crate::model::evidence::{DnsOutcome, Forward};
 use crate::model::finding::Code;
-use crate::model::introduction::Introduction;
 use crate::model::name::Name;
 use crate::model::observed::{Absence, Denial, Observed};
-use crate::model::organisation::organisation;
 use crate::model::words::{Cause, IntroductionClass, PtrClass, Rule};
 
 /// How many PTR names are looked up at most.
@@ -69,22 +66,23 @@ fn names(case: &Case<'_>, names: &[Name], out: &mut Findings) {
     if names.len() > 1 {
         let form = usize::from(names.len() > 10);
         out.add(Found::of(Code::PtrMultiple).form(form).detail(format!("{} names", names.len())));
-        let organisations: BTreeSet<Name> = names.iter().filter_map(organisation).collect();
-        if organisations.len() > 1 {
+        let mut organisations = names.iter().filter_map(|name| case.policy.naming.registrable(name));
+        if organisations.next().is_some_and(|first| organisations.any(|other| other != first)) {
             out.add(Found::of(Code::PtrMultiOrg).detail(show()));
         }
     }
-    let usable = |name: &&Name| {
+    let usable = |name: &Name| {
         let (class, _) = case.policy.naming.classify(name.as_str().as_bytes());
-        let known = |forward: &Forward| forward.name == **name && Tld::of(name, &forward.addresses) != Tld::Absent;
+        let known = |forward: &Forward| forward.name == *name && Tld::of(name, &forward.addresses) != Tld::Absent;
         match class {
             IntroductionClass::Fqdn | IntroductionClass::Underscore => true,
             IntroductionClass::UnknownTld => case.host.forward.iter().any(known),
             _ => false,
         }
     };
-    let some_usable = names.iter().any(|name| usable(&name));
-    for name in names.iter().filter(|name| !usable(name)) {
+    let unusable: Vec<&Name> = names.iter().filter(|name| !usable(name)).collect();
+    let some_usable = unusable.len() < names.len();
+    for name in unusable {
         out.add(Found::of(Code::PtrInvalidName).form(usize::from(some_usable)).detail(name.as_str()));
     }
     confirmation(case, names, some_usable, out);
@@ -137,7 +135,7 @@ fn near<'a>(case: &Case<'a>) -> Option<(&'a Name, IpAddr)> {
 
 fn generic(case: &Case<'_>, out: &mut Findings) {
     let Some((name, generic)) = &case.ptr else { return };
-    let detail = format!("{name}: score {} ({})", generic.score, generic.reasons.join(", "));
+    let detail = format!("{name}: score {} ({})", generic.score, generic.reasons().collect::<Vec<_>>().join(", "));
     match generic.class {
         PtrClass::GenericStatic => out.add(Found::of(Code::PtrGeneric).detail(detail)),
         PtrClass::GenericDynamic => {
@@ -157,15 +155,15 @@ fn generic(case: &Case<'_>, out: &mut Findings) {
 
 /// No confirmed PTR name is the introduced one.
 fn differs(case: &Case<'_>, out: &mut Findings) {
-    let Some(introduced) = case.introduction().and_then(Introduction::name) else { return };
+    let Some(introduced) = &case.introduced else { return };
     let mut confirmed = case.host.confirmed().peekable();
     let Some(first) = confirmed.peek().copied() else { return };
     let mut same = false;
     for name in confirmed {
-        if *name == introduced {
+        if name == introduced {
             return;
         }
-        same |= same_organisation(name, &introduced);
+        same |= case.same_organisation(name, introduced);
     }
     let detail = format!("PTR {first}, introduced as {introduced}");
     out.add(Found::of(Code::PtrHeloDiffers).form(usize::from(same)).detail(detail));

@@ -63,26 +63,26 @@ pub fn ehlo_name(reply: &Reply, naming: Naming) -> EhloName {
 
 /// What a server offers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Offer {
+pub struct Offer {
     /// Keywords, upper case, each once, in the order sent.
-    pub(super) keywords: Vec<Box<str>>,
+    pub keywords: Vec<Box<str>>,
     /// AUTH mechanisms, upper case.
-    pub(super) auth: Vec<Box<str>>,
+    pub auth: Vec<Box<str>>,
     /// A line outside the `ehlo-line` grammar.
-    pub(super) bad: bool,
+    pub bad: bool,
     /// STARTTLS blanked by a firewall.
-    pub(super) masked_starttls: bool,
+    pub masked_starttls: bool,
 }
 
 impl Offer {
     /// Whether a keyword is offered.
-    pub(super) fn has(&self, keyword: &str) -> bool {
+    pub fn has(&self, keyword: &str) -> bool {
         self.keywords.iter().any(|offered| &**offered == keyword)
     }
 }
 
 /// Reads the keyword lines of an EHLO reply.
-pub(super) fn offer(reply: &Reply) -> Offer {
+pub fn offer(reply: &Reply) -> Offer {
     let mut offer = Offer::default();
     for (at, line) in reply.lines.iter().enumerate() {
         let line = bytes_of(line);
@@ -145,7 +145,7 @@ mod tests {
     use super::super::reply::tests::reply;
     use super::*;
 
-    const NAMING: Naming = Naming { lab: false };
+    const NAMING: Naming = Naming::built_in();
 
     #[test]
     fn the_first_line_names_the_server_or_not() {
@@ -182,6 +182,13 @@ mod tests {
         assert_eq!(offer.keywords.join(" "), "SIZE AUTH X-WHAT STARTTLS");
         assert_eq!(offer.auth.join(" "), "LOGIN PLAIN CRAM-MD5");
         assert!(offer.has("STARTTLS") && !offer.bad && !offer.masked_starttls);
+    }
+
+    #[test]
+    fn a_keyword_in_place_of_the_name_is_offered_all_the_same() {
+        let offer = offer(&reply(b"250-AUTH=LOGIN PLAIN\r\n250 STARTTLS\r\n"));
+        assert_eq!((offer.keywords.join(" "), offer.auth.join(" ")), ("AUTH STARTTLS".into(), "LOGIN PLAIN".into()));
+        assert!(!offer.bad, "the obsolete form is accepted");
     }
 
     #[test]

@@ -251,7 +251,7 @@ mod tests {
     use super::*;
     use crate::model::smtp::Oddities;
 
-    const NAMING: Naming = Naming { lab: false };
+    const NAMING: Naming = Naming::built_in();
     const OWN: &str = "203.0.113.9";
 
     fn greeted(bytes: &[u8]) -> (Reply, Greeting) {

@@ -9,12 +9,12 @@ mod dialogue;
 mod ehlo;
 pub mod greeting;
 mod refusal;
-mod reply;
+pub mod reply;
 pub mod session;
 mod software;
 pub mod tls;
 
-pub use ehlo::{EhloName, ehlo_name};
+pub use ehlo::{EhloName, Offer, ehlo_name, offer};
 pub use session::{Caller, Limits, converse, hold};
 
 #[cfg(test)]

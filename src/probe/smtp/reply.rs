@@ -28,6 +28,15 @@ pub(super) enum Progress {
     TooLong,
 }
 
+/// The reply at the beginning of these bytes, as if they had come at once and the connection had then been closed.
+pub fn read(bytes: &[u8]) -> Reply {
+    let mut incoming = Incoming::default();
+    match incoming.take(bytes, 0) {
+        (_, Progress::Done) => incoming.complete(0),
+        (_, Progress::More | Progress::TooLong) => incoming.cut_off(0),
+    }
+}
+
 /// A reply on its way in.
 #[derive(Debug, Default)]
 pub(super) struct Incoming {

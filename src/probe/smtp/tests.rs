@@ -37,7 +37,7 @@ fn caller() -> Caller {
         helo: Name::parse("probe.ietf.org").unwrap(),
         tls: None,
         limits: Limits::of(Profile::Census),
-        naming: Naming { lab: true },
+        naming: Naming::in_lab(),
     }
 }
 
