@@ -44,6 +44,7 @@ async fn judged() -> (Vec<Judged>, Policy) {
         lists: Arc::clone(&job.probe.lists),
         health: vec![Health::Healthy; job.probe.lists.len()],
         quorum: job.quorum,
+        history: Arc::default(),
     };
     let engine = dns::Engine::start(job.dns).await.expect("loopback has free ports");
     let prober = Prober::new(engine, job.probe);

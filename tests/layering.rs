@@ -26,9 +26,9 @@ const MAY_ENTER: &[(&str, &[&str])] = &[
 const STAYS_IN: &[(&str, &[&str])] = &[
     ("hickory_resolver", &["src/probe/dns/"]),
     ("hickory_proto", &["src/probe/dns/"]),
-    ("arrow_array", &["src/output/"]),
+    ("arrow_array", &["src/output/", "src/input/columnar.rs"]),
     ("arrow_schema", &["src/output/"]),
-    ("parquet", &["src/output/"]),
+    ("parquet", &["src/output/", "src/input/columnar.rs"]),
     ("clap", &["src/cli/", "src/main.rs"]),
     ("clap_complete", &["src/cli/", "src/main.rs"]),
     ("clap_mangen", &["src/main.rs"]),

@@ -4,7 +4,11 @@
 //! entry or a reject. Reads in bounded memory, asks nothing of the network, and stops only where its own input fails.
 
 mod cell;
+mod columnar;
+pub mod evidence;
 mod header;
+mod lines;
+pub mod previous;
 mod record;
 mod rejects;
 mod stream;
@@ -100,6 +104,36 @@ pub enum Error {
         column: Box<str>,
         /// The columns that are there.
         columns: String,
+    },
+    /// A record of a file that this program wrote cannot be understood.
+    #[error("record {record} of {path} is damaged: {reason}")]
+    Damaged {
+        /// The file.
+        path: Arc<str>,
+        /// The record, from 1; 0 when it is the file as a whole.
+        record: u64,
+        /// What the decoder said.
+        reason: Box<str>,
+    },
+    /// More of what earlier runs found than memory is meant for.
+    #[error("up to record {record} of {path} there are over {most} facts that a later run must know; give --previous the results of this shard or list only")]
+    TooMuchHistory {
+        /// The file that went over the bound.
+        path: Arc<str>,
+        /// The record that did.
+        record: u64,
+        /// The bound.
+        most: usize,
+    },
+    /// Evidence of a form that this program does not know.
+    #[error("{path} holds evidence of version {version}, and this program reads up to version {known}: judge it with a newer one")]
+    Version {
+        /// The file.
+        path: Arc<str>,
+        /// Its version.
+        version: u16,
+        /// The newest one known.
+        known: u16,
     },
     /// The rejects file cannot be written.
     #[error("cannot write {}", path.display())]
@@ -256,6 +290,11 @@ pub fn argument(text: &str) -> Item {
             text: excerpt(text.as_bytes()),
         }),
     }
+}
+
+/// Bytes in lower-case hex.
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The beginning of a text, escaped, cut to 200 characters and not inside an escape.

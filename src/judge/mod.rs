@@ -190,5 +190,6 @@ fn server(case: &Case<'_>, out: &mut Findings) {
     if case.policy.profile == Profile::Rfc5321 {
         out.na(Rule::Reverse, Cause::Profile);
     }
+    // Last, for what the lists say weighs differently once everything else is mended.
     lists::judge(case, out);
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::model::address::Allowed;
 use crate::model::dnsbl::{Health, List, Quorum};
+use crate::model::history::History;
 use crate::model::introduction::Naming;
 use crate::model::words::Profile;
 
@@ -24,4 +25,6 @@ pub struct Policy {
     pub health: Vec<Health>,
     /// How much blocklist evidence rule 5 needs to pass.
     pub quorum: Quorum,
+    /// What earlier runs found; empty without `--previous`.
+    pub history: Arc<History>,
 }

@@ -186,6 +186,7 @@ pub(super) fn policy() -> Policy {
         ]),
         health: vec![Health::Healthy; 5],
         quorum: Quorum { weight: 1.5, core: true },
+        history: Arc::default(),
     }
 }
 

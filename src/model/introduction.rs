@@ -42,7 +42,7 @@ pub struct Flags {
 }
 
 /// What is special about this run's idea of names.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Naming {
     /// `test` is an ordinary top-level domain (`--lab`).
     pub lab: bool,

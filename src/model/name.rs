@@ -11,8 +11,28 @@ use serde::{Deserialize, Serialize};
 ///
 /// Two names are the same exactly when they compare equal. The text holds printable ASCII only, so it may be shown anywhere.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(try_from = "std::borrow::Cow<'_, str>", into = "Arc<str>")]
 pub struct Name(Arc<str>);
+
+/// A stored name comes from a file, which may hold anything.
+impl TryFrom<std::borrow::Cow<'_, str>> for Name {
+    type Error = NameError;
+
+    fn try_from(text: std::borrow::Cow<'_, str>) -> Result<Self, NameError> {
+        match text.chars().find(|c| !c.is_ascii_graphic()) {
+            Some(wrong) => Err(NameError::Character(wrong)),
+            // A byte of the 255 that the wire has takes four characters at most.
+            None if text.len() > 4 * 255 => Err(NameError::TooLong),
+            None => Ok(Self(Arc::from(text))),
+        }
+    }
+}
+
+impl From<Name> for Arc<str> {
+    fn from(name: Name) -> Self {
+        name.0
+    }
+}
 
 /// Why a text is no domain name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

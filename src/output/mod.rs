@@ -5,6 +5,7 @@
 
 pub mod columns;
 pub mod csv;
+pub mod evidence;
 mod file;
 mod jsonl;
 pub mod manifest;
@@ -20,6 +21,7 @@ mod tests;
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub use evidence::Evidences;
 pub use file::beside;
 pub use manifest::Manifest;
 pub use spelling::rfc3339;
@@ -110,6 +112,12 @@ pub enum Error {
         path: PathBuf,
         /// The format given.
         format: Format,
+    },
+    /// The name does not tell how evidence is to be stored.
+    #[error("cannot tell how to store evidence in {path}: end its name in .jsonl, .jsonl.gz, .jsonl.zst or .parquet", path = path.display())]
+    EvidenceName {
+        /// The file.
+        path: PathBuf,
     },
     /// A directory where a file is wanted.
     #[error("cannot write to {path}: it is a directory", path = path.display())]

@@ -17,13 +17,15 @@ use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
-use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::schema::types::ColumnPath;
 
 use super::columns::{COLUMNS, Cell, Kind, SCHEMA_VERSION};
 use super::file::{self, Destination, buffered};
 use super::{Ending, Error, Sink};
 use crate::model::assessment::Row;
+use crate::model::header;
+use crate::model::target::Target;
 
 /// Rows gathered before they are handed to the encoder.
 const BATCH_ROWS: usize = 4_096;
@@ -107,10 +109,100 @@ impl Sink for Parquet {
 
     fn finish(mut self: Box<Self>, ending: Ending) -> Result<(), Error> {
         self.write_batch()?;
-        let mut buffer = self.writer.into_inner().map_err(|source| error(&self.place, source))?;
-        buffer.flush().map_err(|source| Error::io("write", &self.place, source))?;
-        file::commit(buffer, &self.place, ending)
+        end(self.writer, &self.place, ending)
     }
+}
+
+/// Evidence as Parquet: a record's place, its target, and all of it as JSON text.
+pub(super) struct EvidenceColumns {
+    writer: ArrowWriter<BufWriter<Destination>>,
+    schema: SchemaRef,
+    place: PathBuf,
+    sequence: UInt64Builder,
+    line: UInt64Builder,
+    target: StringBuilder,
+    evidence: StringBuilder,
+    rows: usize,
+    bytes: usize,
+}
+
+impl EvidenceColumns {
+    /// Records into this destination, with a header in the file's own metadata.
+    pub(super) fn new(destination: Destination, header: String) -> Result<Self, Error> {
+        let schema = Arc::new(Schema::new(vec![
+            Field::new("sequence", DataType::UInt64, false),
+            Field::new("line", DataType::UInt64, true),
+            Field::new("target", DataType::Utf8, false),
+            Field::new("evidence", DataType::Utf8, false),
+        ]));
+        let place = destination.place().to_owned();
+        let header = KeyValue::new(header::Kind::Evidence.as_str().to_owned(), header);
+        // No two records are the same, and nobody looks for a range of JSON texts.
+        let properties =
+            begin().set_key_value_metadata(Some(vec![header])).set_statistics_enabled(EnabledStatistics::None);
+        let writer = ArrowWriter::try_new(buffered(destination), Arc::clone(&schema), Some(properties.build()))
+            .map_err(|source| error(&place, source))?;
+        Ok(Self {
+            writer,
+            schema,
+            place,
+            sequence: UInt64Builder::new(),
+            line: UInt64Builder::new(),
+            target: StringBuilder::new(),
+            evidence: StringBuilder::new(),
+            rows: 0,
+            bytes: 0,
+        })
+    }
+
+    /// Writes one record.
+    pub(super) fn write(&mut self, target: &Target, evidence: &str) -> Result<(), Error> {
+        self.sequence.append_value(target.sequence);
+        self.line.append_option(target.line);
+        self.target.append_value(&target.text);
+        self.evidence.append_value(evidence);
+        self.rows += 1;
+        self.bytes += target.text.len() + evidence.len();
+        if self.rows >= BATCH_ROWS || self.bytes >= BATCH_BYTES {
+            self.write_batch()?;
+        }
+        Ok(())
+    }
+
+    /// Ends the file; a complete one gets its final name.
+    pub(super) fn finish(mut self, ending: Ending) -> Result<(), Error> {
+        self.write_batch()?;
+        end(self.writer, &self.place, ending)
+    }
+
+    /// Where this is, for messages.
+    pub(super) fn place(&self) -> &Path {
+        &self.place
+    }
+
+    fn write_batch(&mut self) -> Result<(), Error> {
+        if self.rows == 0 {
+            return Ok(());
+        }
+        (self.rows, self.bytes) = (0, 0);
+        let arrays: Vec<ArrayRef> = vec![
+            Arc::new(self.sequence.finish()),
+            Arc::new(self.line.finish()),
+            Arc::new(self.target.finish()),
+            Arc::new(self.evidence.finish()),
+        ];
+        RecordBatch::try_new(Arc::clone(&self.schema), arrays)
+            .map_err(ParquetError::from)
+            .and_then(|batch| self.writer.write(&batch))
+            .map_err(|source| error(&self.place, source))
+    }
+}
+
+/// Writes the footer and commits.
+fn end(writer: ArrowWriter<BufWriter<Destination>>, place: &Path, ending: Ending) -> Result<(), Error> {
+    let mut buffer = writer.into_inner().map_err(|source| error(place, source))?;
+    buffer.flush().map_err(|source| Error::io("write", place, source))?;
+    file::commit(buffer, place, ending)
 }
 
 impl fmt::Debug for Parquet {
@@ -154,15 +246,20 @@ fn data_type(kind: Kind) -> DataType {
     }
 }
 
-fn properties() -> WriterProperties {
+/// What all our files have in common.
+fn begin() -> WriterPropertiesBuilder {
     let level = ZstdLevel::try_new(ZSTD_LEVEL).expect("1 is a level of zstd");
-    let mut properties = WriterProperties::builder()
+    WriterProperties::builder()
         .set_created_by(concat!("mxcensus ", env!("CARGO_PKG_VERSION")).to_owned())
         .set_compression(Compression::ZSTD(level))
         .set_max_row_group_row_count(Some(GROUP_ROWS))
         .set_max_row_group_bytes(Some(GROUP_BYTES))
-        .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_dictionary_enabled(false)
+}
+
+fn properties() -> WriterProperties {
+    let mut properties = begin()
+        .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_key_value_metadata(Some(vec![KeyValue::new("schema_version".to_owned(), SCHEMA_VERSION.to_string())]));
     for column in COLUMNS.iter().filter(|column| column.kind.words().is_some() || REPEATING.contains(&column.name)) {
         let mut path = vec![column.name.to_owned()];

@@ -199,7 +199,7 @@ pub async fn run(job: Job, stop: Stop) -> Result<Outcome, Error> {
     if !job.quiet {
         warn_of_lists(&lists, &health);
     }
-    let policy = Policy { profile: job.profile, naming, allowed, lists, health, quorum: job.quorum };
+    let policy = Policy { profile: job.profile, naming, allowed, lists, health, quorum: job.quorum, history: Arc::default() };
     let sink = output::open(job.output.as_deref(), &job.format).map_err(Error::Open)?;
 
     let counts = Arc::new(Counts::default());

@@ -312,6 +312,7 @@ mod tests {
                 lists: Vec::new().into(),
                 health: Vec::new(),
                 quorum: Quorum { weight: 0.0, core: false },
+                history: Arc::default(),
             }),
             sink,
             rejects: None,

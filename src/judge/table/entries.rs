@@ -11,7 +11,6 @@ use crate::model::finding::Code;
 use crate::model::words::{Rule, Severity};
 
 const YES: Gathered = Gathered::Yes;
-const SEVERAL_RUNS: Gathered = Gathered::No("needs several runs");
 const SEVERAL_RECORDS: Gathered = Gathered::No("needs several records of one client");
 const RECEIVER: Gathered = Gathered::No("needs to know the receiver who recorded it");
 const OPT_IN: Gathered = Gathered::No("needs opt-in probes");
@@ -73,7 +72,7 @@ pub static TABLE: &[Entry] = entries! {
     ConnectReset [W: Introduces = U] => YES,
         "the connection was reset before a complete greeting", "a rate limiter or intrusion filter does this",
         "", "retry later; exempt mail from the filter";
-    GreetingNone [E: Introduces = U] ["closed again at least 15 minutes later" E: Introduces = F] => YES,
+    GreetingNone [E: Introduces = U] ["an earlier run met the same at least 15 minutes before (--previous)" E: Introduces = F] => YES,
         "the server closed an accepted connection without a byte",
         "RFC 5321 §3.1, §3.8: a server owes 220, 4xx or 5xx", "a TCP wrapper", "answer 421 or 554 instead of closing";
     GreetingTimeout [W: Introduces = U] ["at least 300 s were waited" E: Introduces = F] => YES,
@@ -274,7 +273,7 @@ pub static TABLE: &[Entry] = entries! {
     PtrZoneMissing [E: Reverse = F] => YES,
         "no reverse zone is delegated: the denial comes from a registry's zone",
         "RFC 1912 §2.1; big receivers refuse such clients", "", "the provider must delegate the reverse zone";
-    PtrZoneLame [E: Reverse = U] ["in three runs at least 24 hours apart" E: Reverse = F] => YES,
+    PtrZoneLame [E: Reverse = U] ["two earlier runs met the same, all three at least 24 hours apart (--previous)" E: Reverse = F] => YES,
         "the reverse zone is delegated, and no server answers for it", "RFC 1912 §2.8; RFC 9499", "",
         "mend the NS records of the reverse zone";
     PtrDnsFailure [W: Reverse = U] => YES,
@@ -329,8 +328,9 @@ pub static TABLE: &[Entry] = entries! {
         "the network around the address is listed", "about the neighbours, not this server", "", "none needed";
     DnsblAttackListed [W:] => YES,
         "listed for attacks on other services", "the host may be compromised", "", "inspect the host";
-    DnsblStaleSuspect [W:] => SEVERAL_RUNS,
-        "names and reverse zone were mended since an earlier run, and the address is still listed",
+    DnsblStaleSuspect [W:] => YES,
+        "an earlier run (--previous) found the address listed and its names or reverse zone at fault; they are mended, and \
+         it is still listed",
         "lists are slow to forget", "", "ask for removal";
     DnsblAllowListed [I:] => YES, "listed as trusted", "a mitigating fact", "", "none needed";
     DnsblUnknownCode [I:] => YES,
@@ -394,7 +394,7 @@ pub static TABLE: &[Entry] = entries! {
     MxMixedSpecial [W:] => YES,
         "some addresses of the exchange are public, some special-purpose", "senders waste tries on them", "",
         "drop the special-purpose addresses";
-    MxAllUnreachable [E: Mx = U] ["in a second run too" E: Mx = F] => YES,
+    MxAllUnreachable [E: Mx = U] ["an earlier run could not reach any either (--previous)" E: Mx = F] => YES,
         "no address of any exchange accepts a connection", "RFC 5321 §5.1", "", "start the service";
     MxPrimaryUnreachable [W:] => YES,
         "the first exchange is dead, a later one works", "an outage, or nolisting", "", "mend it";

@@ -1,0 +1,60 @@
+//! The header of stored evidence: what a judge has to know beside it.
+//! Comes in: a scan's policy. Goes out: the first record of an evidence file, and from there a policy again.
+//! Its version is that of the whole file: it grows when a reader of the older form would misunderstand the newer one.
+
+use serde::{Deserialize, Serialize};
+
+use super::address::Allowed;
+use super::dnsbl::{Health, List, Quorum};
+use super::introduction::Naming;
+use super::words::{Profile, words};
+
+/// The version of the form that evidence is stored in.
+pub const EVIDENCE_VERSION: u16 = 1;
+
+words! {
+    /// What a file says of itself.
+    Kind {
+        /// It holds the evidence of a scan.
+        Evidence = "mxcensus-evidence",
+    }
+}
+
+/// The first record of an evidence file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Header {
+    /// What the file is.
+    pub kind: Kind,
+    /// The version of its form.
+    pub version: u16,
+    /// The version of the program that wrote it.
+    pub program: Box<str>,
+    /// When the scan began, RFC 3339.
+    pub started: Box<str>,
+    /// The scan's seed.
+    pub seed: u64,
+    /// The profile it was judged by.
+    pub profile: Profile,
+    /// The scan's idea of names.
+    pub naming: Naming,
+    /// The special-purpose networks that counted as public.
+    pub allowed: Allowed,
+    /// How much blocklist evidence rule 5 needed to pass.
+    pub quorum: Quorum,
+    /// The blocklists asked; `Listing::list` points into them. Zones are as they may be shown: no key is stored.
+    pub lists: Vec<List>,
+    /// The health of each list, in the same order.
+    pub health: Vec<Health>,
+    /// The results of earlier scans that it was judged with (`--previous`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub previous: Vec<Previous>,
+}
+
+/// The results of an earlier scan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Previous {
+    /// The file.
+    pub name: Box<str>,
+    /// SHA-256 of its bytes, lower-case hex.
+    pub sha256: Box<str>,
+}
