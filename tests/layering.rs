@@ -35,6 +35,7 @@ const STAYS_IN: &[(&str, &[&str])] = &[
     ("governor", &["src/probe/budget.rs"]),
     ("indicatif", &["src/scan/progress.rs"]),
     ("quick_cache", &["src/probe/memo.rs"]),
+    ("rayon", &["src/scan/rejudge.rs"]),
     ("rcgen", &["src/lab/", "src/probe/smtp/"]),
     ("rustls", &["src/lab/", "src/probe/smtp/"]),
     ("rlimit", &["src/config.rs"]),

@@ -76,7 +76,13 @@ fn one(reader: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Line> {
             Err(error) => return Err(error),
         };
         if chunk.is_empty() {
-            return Ok(if long { Line::TooLong } else if any { Line::Whole } else { Line::End });
+            return Ok(if long {
+                Line::TooLong
+            } else if any {
+                Line::Whole
+            } else {
+                Line::End
+            });
         }
         any = true;
         let end = chunk.iter().position(|byte| *byte == b'\n');

@@ -116,7 +116,9 @@ pub enum Error {
         reason: Box<str>,
     },
     /// More of what earlier runs found than memory is meant for.
-    #[error("up to record {record} of {path} there are over {most} facts that a later run must know; give --previous the results of this shard or list only")]
+    #[error(
+        "up to record {record} of {path} there are over {most} facts that a later run must know; give --previous the results of this shard or list only"
+    )]
     TooMuchHistory {
         /// The file that went over the bound.
         path: Arc<str>,
@@ -126,7 +128,9 @@ pub enum Error {
         most: usize,
     },
     /// Evidence of a form that this program does not know.
-    #[error("{path} holds evidence of version {version}, and this program reads up to version {known}: judge it with a newer one")]
+    #[error(
+        "{path} holds evidence of version {version}, and this program reads up to version {known}: judge it with a newer one"
+    )]
     Version {
         /// The file.
         path: Arc<str>,
@@ -293,7 +297,7 @@ pub fn argument(text: &str) -> Item {
 }
 
 /// Bytes in lower-case hex.
-fn hex(bytes: &[u8]) -> String {
+pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

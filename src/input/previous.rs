@@ -168,7 +168,8 @@ fn csv(reader: std::io::BufReader<Plain>, gathering: &mut Gathering) -> Result<[
         // An apostrophe stands before what a spreadsheet would run.
         let bare = |cell| Some(str::strip_prefix(cell, '\'').unwrap_or(cell)).filter(|cell| !cell.is_empty());
         let verdicts = [fqdn, exists, matches, reverse];
-        let found = Row::new(bare(address), bare(domain), &verdicts, !counted.is_empty(), &findings, scanned_at, elapsed);
+        let found =
+            Row::new(bare(address), bare(domain), &verdicts, !counted.is_empty(), &findings, scanned_at, elapsed);
         note(&found, &name, number, gathering)?;
     }
 }

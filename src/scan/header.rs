@@ -1,0 +1,63 @@
+//! A policy as evidence keeps it, and as a judge takes it up again.
+//! Comes in: a scan's policy, or a stored header and what the user wants otherwise. Goes out: the one from the other.
+//! What is not said otherwise is judged as the scan judged it.
+
+use std::sync::Arc;
+
+use ipnet::IpNet;
+
+use crate::judge::policy::Policy;
+use crate::model::dnsbl::Quorum;
+use crate::model::header::{EVIDENCE_VERSION, Header, Kind, Previous};
+use crate::model::history::History;
+use crate::model::words::Profile;
+use crate::output::rfc3339;
+
+/// What is to be judged otherwise than the scan did.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Changes {
+    /// Another profile.
+    pub profile: Option<Profile>,
+    /// Another weight of the lists that must have answered; a core list is not demanded then.
+    pub quorum: Option<f32>,
+    /// More special-purpose networks that count as public.
+    pub allowed: Vec<IpNet>,
+}
+
+/// What whoever judges this scan's evidence again has to know beside it.
+pub(super) fn of(policy: &Policy, previous: Vec<Previous>, started_ms: i64, seed: u64) -> Header {
+    Header {
+        kind: Kind::Evidence,
+        version: EVIDENCE_VERSION,
+        program: env!("CARGO_PKG_VERSION").into(),
+        started: rfc3339(started_ms).unwrap_or_default().into(),
+        seed,
+        profile: policy.profile,
+        naming: policy.naming,
+        allowed: policy.allowed.clone(),
+        quorum: policy.quorum,
+        lists: policy.lists.to_vec(),
+        health: policy.health.clone(),
+        previous,
+    }
+}
+
+/// The policy of a stored header, with changes.
+pub(super) fn policy(header: &Header, changes: &Changes, history: Arc<History>) -> Policy {
+    let mut allowed = header.allowed.clone();
+    allowed.extend(changes.allowed.iter().copied());
+    Policy {
+        profile: changes.profile.unwrap_or(header.profile),
+        naming: header.naming,
+        allowed,
+        lists: header.lists.as_slice().into(),
+        health: header.health.clone(),
+        quorum: changes.quorum.map_or(header.quorum, |weight| Quorum { weight, core: false }),
+        history,
+    }
+}
+
+/// Whether a pass of rule 5 stands on less than the scan asked for.
+pub(super) fn is_weaker(header: &Header, changes: &Changes) -> bool {
+    changes.quorum.is_some_and(|weight| weight < header.quorum.weight || header.quorum.core)
+}
