@@ -277,7 +277,7 @@ pub fn judge(args: Judge) -> Result<rejudge::Job, Error> {
     let configuration = json!({
         "command": "judge",
         "evidence": paths(&args.evidence),
-        "output": shown(&args.output),
+        "output": shown(args.output.as_ref()),
         "format": args.format.map(|typed| format(typed).as_str()),
         "csv-raw": args.csv_raw,
         "fail-on": format!("{:?}", args.fail_on).to_lowercase(),
@@ -469,9 +469,9 @@ fn apart(args: &typed::Scan) -> Result<(), Error> {
         return Err(Error::StdinTwice);
     }
     let outputs = args.output.as_deref().map(files_of_output).unwrap_or_default();
-    let written = |path: &Path| match output::is_direct(path) {
-        true => Vec::new(),
-        false => vec![place(path), place(&output::beside(path, ".part"))],
+    let written = |path: &Path| {
+        let places = [place(path), place(&output::beside(path, ".part"))];
+        if output::is_direct(path) { Vec::new() } else { places.to_vec() }
     };
     let rejects = rejects(args);
     let rejected = rejects.as_deref().map(written).unwrap_or_default();
@@ -573,12 +573,12 @@ fn configuration(args: &typed::Scan) -> serde_json::Value {
         "helo-column": args.helo_column,
         "exclude": paths(&args.exclude),
         "shard": args.shard,
-        "output": shown(&args.output),
+        "output": shown(args.output.as_ref()),
         "format": args.format.map(|typed| format(typed).as_str()),
         "csv-raw": args.csv_raw,
-        "evidence": shown(&args.evidence),
+        "evidence": shown(args.evidence.as_ref()),
         "previous": paths(&args.previous),
-        "rejects": shown(&args.rejects),
+        "rejects": shown(args.rejects.as_ref()),
         "fail-on": format!("{:?}", args.fail_on).to_lowercase(),
         "order": args.order.map(|_| "input"),
         "resolver": args.resolver.iter().map(ToString::to_string).collect::<Vec<_>>(),
@@ -613,8 +613,8 @@ fn paths(paths: &[PathBuf]) -> Vec<String> {
     paths.iter().map(|path| path.display().to_string()).collect()
 }
 
-fn shown(path: &Option<PathBuf>) -> Option<String> {
-    path.as_ref().map(|path| path.display().to_string())
+fn shown(path: Option<&PathBuf>) -> Option<String> {
+    path.map(|path| path.display().to_string())
 }
 
 fn seconds(limit: Option<Duration>) -> Option<f64> {

@@ -13,7 +13,7 @@ use mxcensus::lab::Lab;
 use mxcensus::model::finding::Code;
 use mxcensus::model::words::Rule;
 use mxcensus::output::schema;
-use mxcensus::scan::progress::say_plainly;
+use mxcensus::scan::progress::{one_line, say_plainly};
 use mxcensus::scan::rejudge::Outcome as Judged;
 use mxcensus::scan::stop::{Level, Stop};
 use mxcensus::{config, judge, observe, scan};
@@ -43,10 +43,7 @@ fn failed(error: &Error) -> ExitCode {
         line.push_str(&cause.to_string());
         source = cause.source();
     }
-    // A path may hold anything, also the end of a line.
-    let line: String =
-        line.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.into() }).collect();
-    say_plainly(&line);
+    say_plainly(&one_line(&line));
     ExitCode::from(error.exit_code())
 }
 

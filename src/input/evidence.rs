@@ -114,7 +114,7 @@ impl Stored {
     }
 
     /// The next record; None at the end. After an error there is nothing more.
-    pub fn next(&mut self) -> Result<Option<Record>, Error> {
+    pub fn next_record(&mut self) -> Result<Option<Record>, Error> {
         let text = match &mut self.source {
             Source::Text(reader) => {
                 let mut line = Vec::new();

@@ -4,6 +4,7 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
+use std::sync::Arc;
 
 use super::Error;
 use super::stream::Stream;
@@ -30,7 +31,7 @@ impl Plain {
 
     /// What the stream's own error was, behind the one it was told by.
     pub(super) fn error(&mut self, told: io::Error) -> Error {
-        let path = || self.stream.name().clone();
+        let path = || Arc::clone(self.stream.name());
         self.failed.take().unwrap_or_else(|| Error::Read { path: path(), record: self.record, source: told })
     }
 }

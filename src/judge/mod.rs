@@ -3,6 +3,8 @@
 //! A pure function: no clock, no network, no files, so stored evidence can be judged again under newer rules.
 //! A new rule is an entry in `table` and a condition in one file of `rules`.
 
+#[cfg(test)]
+mod again;
 mod case;
 mod findings;
 pub mod generic;
@@ -183,7 +185,9 @@ fn server(case: &Case<'_>, out: &mut Findings) {
         Verdict::Unknown => NAME_RULES.into_iter().for_each(|rule| out.missing(rule, Cause::NoIntroduction)),
         verdict => {
             let cause = out.cause(Rule::Introduces).filter(|_| verdict == Verdict::Na).unwrap_or(Cause::NoName);
-            NAME_RULES.into_iter().for_each(|rule| out.na(rule, cause));
+            for rule in NAME_RULES {
+                out.na(rule, cause);
+            }
         }
     }
     reverse::judge(case, out);

@@ -10,6 +10,7 @@ use crate::model::address::Special;
 use crate::model::dnsbl::{Health, ListClass, Quorum};
 use crate::model::evidence::{Exchange, Forward, Introduced, Route};
 use crate::model::finding::Code::{self, *};
+use crate::model::history::Fact;
 use crate::model::introduction::Introduction;
 use crate::model::name::Name;
 use crate::model::observed::{Absence, Denial, Failure, Observed};
@@ -372,6 +373,16 @@ const ONE_SERVER: &[Case] = &[
         },
         "PPPPPPP",
         &[GreetingEhloNameDiffers],
+    ),
+    (
+        69,
+        |s| {
+            s.listed(0, "127.0.0.2");
+            let before = Fact::FaultyAndListed(s.host().address);
+            s.knows(&[(before, 86_400_000)]);
+        },
+        "PPPPPFP",
+        &[DnsblListed, DnsblStaleSuspect],
     ),
     (63, |s| s.host().session.tls.status = TlsStatus::HandshakeFailed, "PPPPPPP", &[SmtpStarttlsFailed]),
     (

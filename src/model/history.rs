@@ -124,7 +124,9 @@ mod tests {
 
     fn history(facts: &[(Fact<'_>, i64)]) -> History {
         let mut gathering = Gathering::default();
-        facts.iter().for_each(|(fact, at)| gathering.add(*fact, *at).unwrap());
+        for (fact, at) in facts {
+            gathering.add(*fact, *at).unwrap();
+        }
         gathering.finish()
     }
 

@@ -11,7 +11,7 @@ use std::time::SystemTime;
 use rayon::prelude::*;
 
 use super::header::{is_weaker, policy};
-use super::progress::say_plainly;
+use super::progress::{one_line, say_plainly};
 use super::reader::TOLD;
 use super::stop::{Level, Stop};
 use super::{Changes, Error, ms};
@@ -29,6 +29,8 @@ use crate::report::tally::Tally;
 /// Records judged at a time, and their bytes: enough work for every processor, and little memory.
 const BATCH: usize = 1_024;
 const BATCH_BYTES: usize = 16 << 20;
+/// Characters told of what is wrong with a record.
+const SAID: usize = 300;
 
 /// Everything a run needs to know.
 #[derive(Debug)]
@@ -218,10 +220,12 @@ impl Review {
         self.counts.damaged += 1;
         if let Some(left) = self.tell.checked_sub(1) {
             self.tell = left;
-            match record {
-                Some(record) => say_plainly(&format!("mxcensus: {name}: record {record} {reason}")),
-                None => say_plainly(&format!("mxcensus: {reason}")),
-            }
+            // A decoder quotes what it did not expect, which may be long and anything.
+            let reason: String = reason.chars().take(SAID).collect();
+            say_plainly(&one_line(&match record {
+                Some(record) => format!("mxcensus: {name}: record {record} {reason}"),
+                None => format!("mxcensus: {reason}"),
+            }));
             if left == 0 {
                 say_plainly("further damaged records are only counted; --verbose tells them all");
             }
@@ -231,10 +235,10 @@ impl Review {
     /// Says when the rows cannot be those of the scan, because it knew of earlier runs.
     fn note(&self, name: &str, header: &Header) {
         for scan in header.previous.iter().filter(|scan| !self.previous.iter().any(|own| own.sha256 == scan.sha256)) {
-            say_plainly(&format!(
+            say_plainly(&one_line(&format!(
                 "note: the scan of {name} was judged with --previous {}; without it rows may differ from the scan's",
                 scan.name
-            ));
+            )));
         }
     }
 }
@@ -243,7 +247,7 @@ impl Review {
 fn batch(stored: &mut Stored) -> (Vec<Record>, Option<input::Error>) {
     let (mut batch, mut bytes) = (Vec::new(), 0);
     while batch.len() < BATCH && bytes < BATCH_BYTES {
-        match stored.next() {
+        match stored.next_record() {
             Ok(Some(record)) => {
                 bytes += record.size();
                 batch.push(record);

@@ -74,7 +74,7 @@ impl Form {
     }
 }
 
-/// Whether one scan by this version gathers the evidence for a finding.
+/// Whether a scan by this version gathers the evidence for a finding, with `--previous` where that takes an earlier one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Gathered {
