@@ -1,7 +1,9 @@
-//! Rows as Parquet: the only place that knows arrow.
+//! Rows as Parquet: here, with what stands below, is the only place of the output that knows arrow.
 //! Comes in: rows. Goes out: row groups of 100,000 rows, zstd pages, and the footer at the end.
 //! Text is kept as it is: a Parquet reader is no terminal and no spreadsheet.
 //! Memory is bounded by rows and by bytes, so a run of hostile certificates does not grow it.
+
+mod evidence;
 
 use std::fmt;
 use std::io::{BufWriter, Write as _};
@@ -20,12 +22,12 @@ use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::schema::types::ColumnPath;
 
+pub(super) use evidence::EvidenceColumns;
+
 use super::columns::{COLUMNS, Cell, Kind, SCHEMA_VERSION};
 use super::file::{self, Destination, buffered};
 use super::{Ending, Error, Sink};
 use crate::model::assessment::Row;
-use crate::model::header;
-use crate::model::target::Target;
 
 /// Rows gathered before they are handed to the encoder.
 const BATCH_ROWS: usize = 4_096;
@@ -110,91 +112,6 @@ impl Sink for Parquet {
     fn finish(mut self: Box<Self>, ending: Ending) -> Result<(), Error> {
         self.write_batch()?;
         end(self.writer, &self.place, ending)
-    }
-}
-
-/// Evidence as Parquet: a record's place, its target, and all of it as JSON text.
-pub(super) struct EvidenceColumns {
-    writer: ArrowWriter<BufWriter<Destination>>,
-    schema: SchemaRef,
-    place: PathBuf,
-    sequence: UInt64Builder,
-    line: UInt64Builder,
-    target: StringBuilder,
-    evidence: StringBuilder,
-    rows: usize,
-    bytes: usize,
-}
-
-impl EvidenceColumns {
-    /// Records into this destination, with a header in the file's own metadata.
-    pub(super) fn new(destination: Destination, header: String) -> Result<Self, Error> {
-        let schema = Arc::new(Schema::new(vec![
-            Field::new("sequence", DataType::UInt64, false),
-            Field::new("line", DataType::UInt64, true),
-            Field::new("target", DataType::Utf8, false),
-            Field::new("evidence", DataType::Utf8, false),
-        ]));
-        let place = destination.place().to_owned();
-        let header = KeyValue::new(header::Kind::Evidence.as_str().to_owned(), header);
-        // No two records are the same, and nobody looks for a range of JSON texts.
-        let properties =
-            begin().set_key_value_metadata(Some(vec![header])).set_statistics_enabled(EnabledStatistics::None);
-        let writer = ArrowWriter::try_new(buffered(destination), Arc::clone(&schema), Some(properties.build()))
-            .map_err(|source| error(&place, source))?;
-        Ok(Self {
-            writer,
-            schema,
-            place,
-            sequence: UInt64Builder::new(),
-            line: UInt64Builder::new(),
-            target: StringBuilder::new(),
-            evidence: StringBuilder::new(),
-            rows: 0,
-            bytes: 0,
-        })
-    }
-
-    /// Writes one record.
-    pub(super) fn write(&mut self, target: &Target, evidence: &str) -> Result<(), Error> {
-        self.sequence.append_value(target.sequence);
-        self.line.append_option(target.line);
-        self.target.append_value(&target.text);
-        self.evidence.append_value(evidence);
-        self.rows += 1;
-        self.bytes += target.text.len() + evidence.len();
-        if self.rows >= BATCH_ROWS || self.bytes >= BATCH_BYTES {
-            self.write_batch()?;
-        }
-        Ok(())
-    }
-
-    /// Ends the file; a complete one gets its final name.
-    pub(super) fn finish(mut self, ending: Ending) -> Result<(), Error> {
-        self.write_batch()?;
-        end(self.writer, &self.place, ending)
-    }
-
-    /// Where this is, for messages.
-    pub(super) fn place(&self) -> &Path {
-        &self.place
-    }
-
-    fn write_batch(&mut self) -> Result<(), Error> {
-        if self.rows == 0 {
-            return Ok(());
-        }
-        (self.rows, self.bytes) = (0, 0);
-        let arrays: Vec<ArrayRef> = vec![
-            Arc::new(self.sequence.finish()),
-            Arc::new(self.line.finish()),
-            Arc::new(self.target.finish()),
-            Arc::new(self.evidence.finish()),
-        ];
-        RecordBatch::try_new(Arc::clone(&self.schema), arrays)
-            .map_err(ParquetError::from)
-            .and_then(|batch| self.writer.write(&batch))
-            .map_err(|source| error(&self.place, source))
     }
 }
 
