@@ -10,6 +10,7 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::LazyLock;
 
 use mxcensus::model::evidence::Evidence;
 use serde_json::{Value, json};
@@ -49,6 +50,18 @@ impl Folder {
         let files = ["-o", &rows, "--evidence", &evidence];
         let output = mxcensus(&[&words[..], &files, more].concat());
         assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    }
+
+    /// One scan of the lab, as JSONL, which all tests share that only want some evidence.
+    fn scanned(&self, rows: &str, evidence: &str) {
+        static SCAN: LazyLock<[Vec<u8>; 2]> = LazyLock::new(|| {
+            let folder = Folder::new();
+            folder.scan("rows.jsonl", "seen.jsonl", &[]);
+            ["rows.jsonl", "seen.jsonl"].map(|name| fs::read(folder.path(name)).unwrap())
+        });
+        let [of_rows, of_evidence] = &*SCAN;
+        fs::write(self.path(rows), of_rows).unwrap();
+        fs::write(self.path(evidence), of_evidence).unwrap();
     }
 
     fn judge(&self, evidence: &str, rows: &str, more: &[&str]) -> Output {
@@ -100,14 +113,14 @@ fn the_same_rules_give_the_same_rows_byte_for_byte_in_every_format() {
         let (scanned, judged) = (fs::read(folder.path(&scanned)).unwrap(), fs::read(folder.path(&judged)).unwrap());
         assert!(scanned.len() > 10_000, "{} bytes", scanned.len());
         assert!(scanned == judged, "{format} rows differ");
-        assert!(said.contains("complete: records read 250 = judged 120 + damaged 0; rows written 1"), "{said}");
+        assert!(said.contains("complete: records read 120 = judged 120 + damaged 0; rows written 1"), "{said}");
     }
 }
 
 #[test]
 fn what_the_lab_shows_is_stored_and_read_back_exactly() {
     let folder = Folder::new();
-    folder.scan("rows.csv", "seen.jsonl", &[]);
+    folder.scanned("rows.jsonl", "seen.jsonl");
     let text = fs::read_to_string(folder.path("seen.jsonl")).unwrap();
     let mut lines = text.lines();
     let header: Value = serde_json::from_str(lines.next().unwrap()).unwrap();
@@ -156,7 +169,7 @@ fn a_scan_s_manifest_and_a_judge_s_name_their_files_and_digests() {
 #[test]
 fn the_strict_profile_changes_what_it_names_and_nothing_else() {
     let folder = Folder::new();
-    folder.scan("census.jsonl", "seen.jsonl", &[]);
+    folder.scanned("census.jsonl", "seen.jsonl");
     folder.judged("seen.jsonl", "strict.jsonl", &["--profile", "rfc5321"]);
     let (census, strict) = (rows(&folder.path("census.jsonl")), rows(&folder.path("strict.jsonl")));
     let columns: Vec<&str> = differences(&census, &strict).into_keys().collect();
@@ -180,7 +193,7 @@ fn the_strict_profile_changes_what_it_names_and_nothing_else() {
 #[test]
 fn only_the_patient_profile_makes_a_failure_of_slowness_and_only_after_the_rfcs_five_minutes() {
     let folder = Folder::new();
-    folder.scan("census.jsonl", "seen.jsonl", &[]);
+    folder.scanned("census.jsonl", "seen.jsonl");
     folder.judged("seen.jsonl", "patient.jsonl", &["--profile", "patient"]);
     let (census, patient) = (rows(&folder.path("census.jsonl")), rows(&folder.path("patient.jsonl")));
     assert_eq!(differences(&census, &patient), BTreeMap::new(), "no server of the lab was waited for that long");
@@ -209,7 +222,7 @@ fn only_the_patient_profile_makes_a_failure_of_slowness_and_only_after_the_rfcs_
 #[test]
 fn a_weaker_quorum_is_said_to_be_weak() {
     let folder = Folder::new();
-    folder.scan("rows.jsonl", "seen.jsonl", &[]);
+    folder.scanned("rows.jsonl", "seen.jsonl");
     // Evidence in which the only core list has failed.
     let mut records = rows(&folder.path("seen.jsonl"));
     records[0]["health"][0] = json!({ "silent": "timeout" });
@@ -229,7 +242,7 @@ fn a_weaker_quorum_is_said_to_be_weak() {
 #[test]
 fn a_damaged_record_costs_itself_and_is_told_with_its_place() {
     let folder = Folder::new();
-    folder.scan("rows.jsonl", "seen.jsonl", &[]);
+    folder.scanned("rows.jsonl", "seen.jsonl");
     let text = fs::read_to_string(folder.path("seen.jsonl")).unwrap();
     let lines: Vec<&str> = text.lines().collect();
     let steering = lines[1].replacen("\"seen\"", "\"s\\u001b[2Jn\"", 1);
@@ -252,10 +265,12 @@ fn a_damaged_record_costs_itself_and_is_told_with_its_place() {
 #[test]
 fn a_compressed_file_that_breaks_off_leaves_no_result_under_the_final_name() {
     let folder = Folder::new();
-    folder.scan("rows.csv", "seen.jsonl.zst", &[]);
-    let bytes = fs::read(folder.path("seen.jsonl.zst")).unwrap();
-    fs::write(folder.path("half.jsonl.zst"), &bytes[..bytes.len() / 2]).unwrap();
-    let output = folder.judge("half.jsonl.zst", "again.csv", &[]);
+    folder.scanned("rows.jsonl", "seen.jsonl");
+    let seen = fs::read(folder.path("seen.jsonl")).unwrap();
+    let mut bytes = Vec::new();
+    flate2::read::GzEncoder::new(&*seen, flate2::Compression::default()).read_to_end(&mut bytes).unwrap();
+    fs::write(folder.path("half.jsonl.gz"), &bytes[..bytes.len() / 2]).unwrap();
+    let output = folder.judge("half.jsonl.gz", "again.csv", &[]);
     assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
     assert!(stderr(&output).contains("cannot decompress"), "{}", stderr(&output));
     assert!(stderr(&output).contains("cut short: records read"), "{}", stderr(&output));
@@ -265,7 +280,7 @@ fn a_compressed_file_that_breaks_off_leaves_no_result_under_the_final_name() {
 #[test]
 fn what_is_no_evidence_or_too_new_is_refused_before_the_first_row() {
     let folder = Folder::new();
-    folder.scan("rows.jsonl", "seen.jsonl", &[]);
+    folder.scanned("rows.jsonl", "seen.jsonl");
     let newer = fs::read_to_string(folder.path("seen.jsonl")).unwrap().replacen("\"version\":1", "\"version\":2", 1);
     fs::write(folder.path("newer.jsonl"), newer).unwrap();
     fs::write(folder.path("empty.jsonl"), "").unwrap();
@@ -333,7 +348,7 @@ fn evidence_is_never_written_over_something_else_nor_under_a_name_that_tells_no_
         assert!(said.contains(says) && said.lines().count() == 1, "{evidence}: {said}");
         assert!(!folder.path("rows.jsonl").exists());
     }
-    folder.scan("rows.csv", "seen.jsonl", &[]);
+    folder.scanned("rows.jsonl", "seen.jsonl");
     let output = folder.judge("seen.jsonl", "seen.jsonl", &[]);
     assert_eq!(output.status.code(), Some(2));
     assert!(
@@ -400,7 +415,7 @@ fn a_second_scan_makes_failures_of_what_one_scan_could_not_tell() {
 #[test]
 fn silence_is_a_failure_when_it_was_met_a_quarter_of_an_hour_before() {
     let folder = Folder::new();
-    folder.scan("first.jsonl", "seen.jsonl", &[]);
+    folder.scanned("first.jsonl", "seen.jsonl");
     let earlier = a_day_before(&rows(&folder.path("first.jsonl")), 0);
     write_rows(&folder.path("earlier.jsonl"), &earlier);
     let previous = folder.text("earlier.jsonl");
@@ -420,7 +435,7 @@ fn silence_is_a_failure_when_it_was_met_a_quarter_of_an_hour_before() {
 #[test]
 fn a_server_that_was_mended_and_is_still_listed_is_told() {
     let folder = Folder::new();
-    folder.scan("now.jsonl", "seen.jsonl", &[]);
+    folder.scanned("now.jsonl", "seen.jsonl");
     let now = rows(&folder.path("now.jsonl"));
     let mut earlier = a_day_before(&now, 0);
     earlier.retain(|row| row["target"] == "s49.lab.test");
@@ -437,7 +452,7 @@ fn a_server_that_was_mended_and_is_still_listed_is_told() {
 #[test]
 fn a_reverse_zone_that_was_lame_on_three_days_fails() {
     let folder = Folder::new();
-    folder.scan("now.jsonl", "seen.jsonl", &[]);
+    folder.scanned("now.jsonl", "seen.jsonl");
     let now = rows(&folder.path("now.jsonl"));
     write_rows(&folder.path("one.jsonl"), &a_day_before(&now, 1));
     write_rows(&folder.path("two.jsonl"), &a_day_before(&now, 2));
