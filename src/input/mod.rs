@@ -1,4 +1,5 @@
-//! Reads lists of targets: CSV in its dialects, or one target a line, plain or compressed.
+//! Reads lists of targets: CSV in its dialects, or one target a line, plain or compressed. Beside them stand `evidence` and
+//! `previous`, which read back what earlier runs of this program have written.
 //! Comes in: bytes of a file, of standard input, or an argument. Goes out: entries, and rejects for records that are none.
 //! Blank lines, and lines that begin with `#` where targets stand in the first column, are no records; every record is an
 //! entry or a reject. Reads in bounded memory, asks nothing of the network, and stops only where its own input fails.
@@ -106,7 +107,7 @@ pub enum Error {
         columns: String,
     },
     /// A record of a file that this program wrote cannot be understood.
-    #[error("record {record} of {path} is damaged: {reason}")]
+    #[error("{}{path} is damaged: {reason}", place(*record))]
     Damaged {
         /// The file.
         path: Arc<str>,
@@ -294,6 +295,11 @@ pub fn argument(text: &str) -> Item {
             text: excerpt(text.as_bytes()),
         }),
     }
+}
+
+/// Which part of a file is meant, in front of its name; nothing for the file as a whole.
+fn place(record: u64) -> String {
+    if record == 0 { String::new() } else { format!("record {record} of ") }
 }
 
 /// Bytes in lower-case hex.

@@ -58,3 +58,48 @@ pub struct Previous {
     /// SHA-256 of its bytes, lower-case hex.
     pub sha256: Box<str>,
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+    use crate::model::dnsbl::{CodeRule, ListClass};
+    use crate::model::name::Name;
+    use crate::model::words::Cause;
+
+    #[test]
+    fn a_header_reads_back_and_keeps_no_key() {
+        let (from, to) = (Ipv4Addr::new(127, 0, 0, 2), Ipv4Addr::new(127, 0, 0, 11));
+        let list = List {
+            zone: Name::parse("s3cr3t.zen.example").unwrap(),
+            shown: "KEY.zen.example".into(),
+            codes: vec![CodeRule { from, to, class: ListClass::Exploited, weight: 0.35 }],
+            ipv4: true,
+            ipv6: false,
+            names: false,
+            core: true,
+            lookup: None,
+            rate: Some(5.0),
+        };
+        let header = Header {
+            kind: Kind::Evidence,
+            version: EVIDENCE_VERSION,
+            program: "0.1.0".into(),
+            started: "2026-01-01T00:00:00.000Z".into(),
+            seed: 1,
+            profile: Profile::Patient,
+            naming: Naming { lab: true },
+            allowed: Allowed::new(vec!["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()]),
+            quorum: Quorum { weight: 1.5, core: true },
+            lists: vec![list],
+            health: vec![Health::Silent(Cause::Timeout), Health::Refused(to), Health::Untrustworthy("x".into())],
+            previous: vec![Previous { name: "rows.csv".into(), sha256: "00".into() }],
+        };
+        let text = serde_json::to_string(&header).unwrap();
+        assert!(!text.contains("s3cr3t"), "{text}");
+        let mut back: Header = serde_json::from_str(&text).unwrap();
+        back.lists[0].zone = header.lists[0].zone.clone();
+        assert_eq!(back, header);
+    }
+}

@@ -1,5 +1,6 @@
 //! Rows on their way out: one column table, three formats, and files that are whole or not there.
-//! Comes in: judged rows, one at a time, from one thread. Goes out: CSV, JSONL or Parquet, and the manifest of a run.
+//! Comes in: judged rows, one at a time, from one thread. Goes out: CSV, JSONL or Parquet, the evidence behind
+//! them where it is wanted, and the manifest of a run.
 //! A sink that is dropped without `finish` leaves nothing under the final name.
 //! Text that came from outside is escaped in every text format; nothing here judges or counts.
 

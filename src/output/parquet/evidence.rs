@@ -105,3 +105,47 @@ impl EvidenceColumns {
             .map_err(|source| error(&self.place, source))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::cast::AsArray as _;
+    use arrow_array::types::UInt64Type;
+    use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+    use super::*;
+    use crate::model::name::Name;
+    use crate::model::target::Subject;
+
+    #[test]
+    fn any_engine_finds_a_record_by_its_place_its_line_or_its_target() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("seen.parquet");
+        let mut file = EvidenceColumns::new(Destination::file(&path).unwrap(), "{\"kind\":7}".to_owned()).unwrap();
+        for (sequence, line) in [(4, Some(9)), (5, None)] {
+            let target = Target {
+                sequence,
+                line,
+                text: "example.org".into(),
+                subject: Subject::Domain(Name::root()),
+                from_network: false,
+                excluded: false,
+                unstable: false,
+            };
+            file.write(&target, &format!("{{\"sequence\":{sequence}}}")).unwrap();
+        }
+        file.finish(Ending::Complete).unwrap();
+
+        let builder = ParquetRecordBatchReaderBuilder::try_new(std::fs::File::open(&path).unwrap()).unwrap();
+        let pairs = builder.metadata().file_metadata().key_value_metadata().unwrap();
+        let header = pairs.iter().find(|pair| pair.key == "mxcensus-evidence").unwrap();
+        assert_eq!(header.value.as_deref(), Some("{\"kind\":7}"));
+        let batches: Vec<RecordBatch> = builder.build().unwrap().collect::<Result<_, _>>().unwrap();
+        let [batch] = batches.as_slice() else { panic!("{} batches", batches.len()) };
+        let number = |column: &str| batch.column_by_name(column).unwrap().as_primitive::<UInt64Type>();
+        let text = |column: &str| batch.column_by_name(column).unwrap().as_string::<i32>();
+        assert_eq!(number("sequence").values().to_vec(), [4, 5]);
+        assert_eq!(number("line").iter().collect::<Vec<_>>(), [Some(9), None]);
+        assert_eq!(text("target").value(1), "example.org");
+        assert_eq!(text("evidence").value(0), "{\"sequence\":4}");
+    }
+}
