@@ -12,6 +12,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde_json::json;
 
+use crate::cli::judge::Judge;
 use crate::cli::observe::{LogFormat, Observe};
 use crate::cli::scan as typed;
 use crate::cli::tables::Tables as Folder;
@@ -22,7 +23,7 @@ use crate::model::dnsbl::{List, Quorum};
 use crate::model::introduction::Naming;
 use crate::model::name::Name;
 use crate::model::tables::{self, Given, Table, Tables};
-use crate::model::target::parse_network;
+use crate::model::target::{Receiver, parse_network};
 use crate::model::words::{IntroductionClass, Profile, Severity};
 use crate::observe;
 use crate::output;
@@ -33,7 +34,7 @@ use crate::probe::smtp::session::{Caller, Limits};
 use crate::probe::smtp::tls;
 use crate::probe::{self, Families, Wanted, dns};
 use crate::scan::progress::Show;
-use crate::scan::{Feed, Job, Receiver};
+use crate::scan::{Changes, Feed, Job, rejudge};
 
 /// Questions a second in all: what one recursive resolver on a small machine answers without effort.
 const DNS_RATE: f64 = 5_000.0;
@@ -116,11 +117,20 @@ pub enum Error {
     /// Two outputs under one name.
     #[error("--rejects {} is also a file of the output; choose another name", .0.display())]
     RejectsAreOutput(PathBuf),
+    /// Two outputs under one name.
+    #[error("--evidence {} is also a file of the output or the rejects; choose another name", .0.display())]
+    EvidenceIsOutput(PathBuf),
+    /// `--evidence` names no form that evidence has.
+    #[error(transparent)]
+    Evidence(#[from] output::Error),
+    /// `--quorum`.
+    #[error("--quorum {0} is no weight: give a number above 0, such as 0.9")]
+    Quorum(f32),
     /// `--rejects` names no place for a file.
     #[error("cannot write the rejects to {}: it is a directory, or its directory is missing", .0.display())]
     RejectsPlace(PathBuf),
     /// Standard input, twice.
-    #[error("standard input (`--input -`) can be read only once")]
+    #[error("standard input (`-`) can be read only once")]
     StdinTwice,
     /// The system's resolver configuration.
     #[error("cannot find the system's resolver; name one with --resolver")]
@@ -258,21 +268,78 @@ pub fn scan_in(args: typed::Scan, lab: Option<Lab>) -> Result<Meant, Error> {
         rejects: rejects(&args),
         format: output::Options { format: args.format.map(format), csv_raw: args.csv_raw },
         output: args.output.filter(|path| path != Path::new("-")),
+        evidence: args.evidence,
+        previous: args.previous,
         targets: args.targets,
         concurrency,
         in_order: args.order == Some(typed::Order::Input),
         show: show(args.progress),
         quiet: args.quiet,
         verbose: args.verbose,
-        colour: std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
-        fail_on: match args.fail_on {
-            typed::FailOn::Error => Some(Severity::Error),
-            typed::FailOn::Warning => Some(Severity::Warning),
-            typed::FailOn::Never => None,
-        },
+        colour: colour(),
+        fail_on: fail_on(args.fail_on),
         configuration,
     };
     Ok(Meant { job, lab, notes })
+}
+
+/// What judging stored evidence again has to do, by the options typed.
+pub fn judge(args: Judge) -> Result<rejudge::Job, Error> {
+    let stdin = |path: &&PathBuf| path.as_os_str() == "-";
+    if args.evidence.iter().chain(&args.previous).filter(stdin).count() > 1 {
+        return Err(Error::StdinTwice);
+    }
+    let outputs = args.output.as_deref().map(files_of_output).unwrap_or_default();
+    unread(&[("EVIDENCE", &args.evidence), ("--previous", &args.previous)], &[("--output", &outputs)])?;
+    if let Some(weight) = args.quorum.filter(|weight| !(weight.is_finite() && *weight > 0.0)) {
+        return Err(Error::Quorum(weight));
+    }
+    let changes = Changes {
+        profile: args.profile.map(profile),
+        quorum: args.quorum,
+        tables: args.tables.folder.is_some().then(|| tables(&args.tables)).transpose()?,
+        receivers: receivers(&args.receiver, None)?,
+        allowed: allowed(&args.allow_special, None)?,
+    };
+    let in_force = in_force(changes.tables.unwrap_or_else(Tables::built_in));
+    let configuration = json!({
+        "command": "judge",
+        "evidence": paths(&args.evidence),
+        "output": shown(args.output.as_ref()),
+        "format": args.format.map(|typed| format(typed).as_str()),
+        "csv-raw": args.csv_raw,
+        "fail-on": format!("{:?}", args.fail_on).to_lowercase(),
+        "profile": changes.profile.map(Profile::as_str),
+        "quorum": args.quorum,
+        "allow-special": args.allow_special,
+        "receiver": args.receiver,
+        "tables": in_force,
+        "previous": paths(&args.previous),
+    });
+    Ok(rejudge::Job {
+        evidence: args.evidence,
+        changes,
+        previous: args.previous,
+        output: args.output.filter(|path| path != Path::new("-")),
+        format: output::Options { format: args.format.map(format), csv_raw: args.csv_raw },
+        quiet: args.quiet,
+        verbose: args.verbose,
+        colour: colour(),
+        fail_on: fail_on(args.fail_on),
+        configuration,
+    })
+}
+
+fn colour() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+const fn fail_on(typed: typed::FailOn) -> Option<Severity> {
+    match typed {
+        typed::FailOn::Error => Some(Severity::Error),
+        typed::FailOn::Warning => Some(Severity::Warning),
+        typed::FailOn::Never => None,
+    }
 }
 
 fn feeds(args: &typed::Scan, lab: Option<&Lab>) -> Result<Vec<Feed>, Error> {
@@ -467,37 +534,30 @@ fn rejects(args: &typed::Scan) -> Option<PathBuf> {
 
 /// No file of the run is written over one that it reads, or over another of its own.
 fn apart(args: &typed::Scan) -> Result<(), Error> {
-    if args.input.iter().filter(|path| path.as_path() == Path::new("-")).count() > 1 {
+    let stdin = |path: &&PathBuf| path.as_os_str() == "-";
+    if args.input.iter().chain(&args.previous).filter(stdin).count() > 1 {
         return Err(Error::StdinTwice);
     }
-    let part = |path: &Path| output::beside(path, ".part");
-    let output = args.output.as_deref().filter(|path| *path != Path::new("-") && !output::is_direct(path));
-    let outputs: Vec<PathBuf> = output
-        .into_iter()
-        .flat_map(|path| [path.to_owned(), part(path), output::Manifest::path(path)])
-        .map(|path| place(&path))
-        .collect();
-    let rejects = rejects(args).filter(|path| !output::is_direct(path));
-    let rejected: Vec<PathBuf> =
-        rejects.iter().flat_map(|path| [path.clone(), part(path)]).map(|path| place(&path)).collect();
-    let tables =
+    let outputs = args.output.as_deref().map(files_of_output).unwrap_or_default();
+    let written = |path: &Path| {
+        let places = [place(path), place(&output::beside(path, ".part"))];
+        if output::is_direct(path) { Vec::new() } else { places.to_vec() }
+    };
+    let rejects = rejects(args);
+    let rejected = rejects.as_deref().map(written).unwrap_or_default();
+    let kept = args.evidence.as_deref().map(written).unwrap_or_default();
+    let tables: Vec<PathBuf> =
         args.tables.folder.iter().flat_map(|folder| Table::WORDS.iter().map(|name| folder.join(name))).collect();
     let read = [
-        ("--input", &args.input),
+        ("--input", args.input.as_slice()),
         ("--exclude", &args.exclude),
         ("--dnsbl-file", &args.dnsbl_file),
+        ("--previous", &args.previous),
         ("--tables", &tables),
+        ("--config", args.config.as_slice()),
     ];
-    let read = read.iter().flat_map(|(option, paths)| paths.iter().map(move |path| (*option, path)));
-    for (reader, path) in read.chain(args.config.iter().map(|path| ("--config", path))) {
-        let found = place(path);
-        for (writer, written) in [("--output", &outputs), ("--rejects", &rejected)] {
-            if written.contains(&found) {
-                return Err(Error::Overwrites { path: path.clone(), reader, writer });
-            }
-        }
-    }
-    if let Some(path) = rejects {
+    unread(&read, &[("--output", &outputs), ("--rejects", &rejected), ("--evidence", &kept)])?;
+    if let Some(path) = rejects.filter(|path| !output::is_direct(path)) {
         if rejected.iter().any(|place| outputs.contains(place)) {
             return Err(Error::RejectsAreOutput(path));
         }
@@ -505,6 +565,36 @@ fn apart(args: &typed::Scan) -> Result<(), Error> {
         // Those of an output without a folder are the output's fault, which says so itself.
         if args.rejects.is_some() && (path.is_dir() || !folder.is_dir()) {
             return Err(Error::RejectsPlace(path));
+        }
+    }
+    if let Some(path) = &args.evidence {
+        output::evidence::form_of(path)?;
+        if kept.iter().any(|place| outputs.contains(place) || rejected.contains(place)) {
+            return Err(Error::EvidenceIsOutput(path.clone()));
+        }
+    }
+    Ok(())
+}
+
+/// The files that an output makes under its name and beside it; none on standard output or a device.
+fn files_of_output(path: &Path) -> Vec<PathBuf> {
+    if path == Path::new("-") || output::is_direct(path) {
+        return Vec::new();
+    }
+    [path.to_owned(), output::beside(path, ".part"), output::Manifest::path(path)]
+        .iter()
+        .map(|path| place(path))
+        .collect()
+}
+
+/// No file that some option reads is written by another.
+fn unread(read: &[(&'static str, &[PathBuf])], written: &[(&'static str, &[PathBuf])]) -> Result<(), Error> {
+    for (reader, path) in read.iter().flat_map(|(option, paths)| paths.iter().map(move |path| (*option, path))) {
+        let found = place(path);
+        for (writer, places) in written {
+            if places.contains(&found) {
+                return Err(Error::Overwrites { path: path.clone(), reader, writer });
+            }
         }
     }
     Ok(())
@@ -548,8 +638,8 @@ const fn show(typed: typed::Progress) -> Show {
 
 /// The options as they were given and the tables in force, for the manifest. A blocklist's zone may hold a key, so only its redacted form goes in.
 fn configuration(args: &typed::Scan, tables: &Tables) -> serde_json::Value {
-    let paths = |paths: &[PathBuf]| paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>();
     json!({
+        "command": "scan",
         "targets": args.targets,
         "input": paths(&args.input),
         "column": args.column,
@@ -557,10 +647,12 @@ fn configuration(args: &typed::Scan, tables: &Tables) -> serde_json::Value {
         "receiver": args.receiver,
         "exclude": paths(&args.exclude),
         "shard": args.shard,
-        "output": args.output.as_ref().map(|path| path.display().to_string()),
+        "output": shown(args.output.as_ref()),
         "format": args.format.map(|typed| format(typed).as_str()),
         "csv-raw": args.csv_raw,
-        "rejects": args.rejects.as_ref().map(|path| path.display().to_string()),
+        "evidence": shown(args.evidence.as_ref()),
+        "previous": paths(&args.previous),
+        "rejects": shown(args.rejects.as_ref()),
         "fail-on": format!("{:?}", args.fail_on).to_lowercase(),
         "order": args.order.map(|_| "input"),
         "resolver": args.resolver.iter().map(ToString::to_string).collect::<Vec<_>>(),
@@ -581,10 +673,10 @@ fn configuration(args: &typed::Scan, tables: &Tables) -> serde_json::Value {
         "dnsbl-rate": args.dnsbl_rate,
         "per-network": args.per_network,
         "per-provider": args.per_provider,
-        "connect-timeout": args.connect_timeout.map(|limit| limit.as_secs_f64()),
-        "greeting-timeout": args.greeting_timeout.map(|limit| limit.as_secs_f64()),
-        "session-timeout": args.session_timeout.map(|limit| limit.as_secs_f64()),
-        "dns-timeout": args.dns_timeout.map(|limit| limit.as_secs_f64()),
+        "connect-timeout": seconds(args.connect_timeout),
+        "greeting-timeout": seconds(args.greeting_timeout),
+        "session-timeout": seconds(args.session_timeout),
+        "dns-timeout": seconds(args.dns_timeout),
         "memory": args.memory,
         "lab": args.lab.then(|| json!({ "domains": args.lab_domains, "servers": args.lab_servers })),
         "seed": args.seed,
@@ -595,6 +687,18 @@ fn configuration(args: &typed::Scan, tables: &Tables) -> serde_json::Value {
 /// Of which date and from where each table is, by its name: for the manifest of any run that judges.
 pub fn in_force(tables: &Tables) -> serde_json::Value {
     tables.sources().iter().map(|source| (source.table.as_str().to_owned(), json!(source))).collect()
+}
+
+fn paths(paths: &[PathBuf]) -> Vec<String> {
+    paths.iter().map(|path| path.display().to_string()).collect()
+}
+
+fn shown(path: Option<&PathBuf>) -> Option<String> {
+    path.map(|path| path.display().to_string())
+}
+
+fn seconds(limit: Option<Duration>) -> Option<f64> {
+    limit.map(|limit| limit.as_secs_f64())
 }
 
 /// The settings of a lab.

@@ -1,4 +1,6 @@
 #![doc = include_str!("../ARCHITECTURE.md")]
+// `json!` goes a few steps deeper with every key, and the manifest's configuration has one for each option.
+#![recursion_limit = "256"]
 
 pub mod cli;
 pub mod config;

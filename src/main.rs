@@ -13,7 +13,8 @@ use mxcensus::lab::Lab;
 use mxcensus::model::finding::Code;
 use mxcensus::model::words::Rule;
 use mxcensus::output::schema;
-use mxcensus::scan::progress::say_plainly;
+use mxcensus::scan::progress::{one_line, say_plainly};
+use mxcensus::scan::rejudge::Outcome as Judged;
 use mxcensus::scan::stop::{Level, Stop};
 use mxcensus::{config, judge, observe, scan};
 
@@ -42,10 +43,7 @@ fn failed(error: &Error) -> ExitCode {
         line.push_str(&cause.to_string());
         source = cause.source();
     }
-    // A path may hold anything, also the end of a line.
-    let line: String =
-        line.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.into() }).collect();
-    say_plainly(&line);
+    say_plainly(&one_line(&line));
     ExitCode::from(error.exit_code())
 }
 
@@ -84,6 +82,20 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
                 scan::Outcome { .. } => 0,
             }))
         }),
+        Command::Judge(args) => {
+            let job = config::judge(args)?;
+            let stop = Stop::default();
+            let runtime = runtime();
+            let _listening = runtime.enter();
+            stop.listen().map_err(|source| scan::Error::System { what: "listen for signals", source })?;
+            let outcome = scan::rejudge::run(job, &stop)?;
+            Ok(ExitCode::from(match outcome {
+                Judged { damaged: true, .. } => 2,
+                Judged { complete: false, .. } => 3,
+                Judged { reached_fail_on: true, .. } => 1,
+                Judged { .. } => 0,
+            }))
+        }
         Command::Lab(args) => runtime().block_on(lab(&args)),
         Command::Observe(args) => {
             let quiet = args.quiet;

@@ -39,6 +39,7 @@ async fn gathered(targets: u64) -> (Vec<Evidence>, Policy) {
         health: vec![Health::Healthy; job.probe.lists.len()],
         quorum: job.quorum,
         receivers: Vec::new(),
+        history: Arc::default(),
     };
     let engine = dns::Engine::start(job.dns).await.expect("loopback has free ports");
     let prober = Prober::new(engine, job.probe);

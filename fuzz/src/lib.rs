@@ -80,6 +80,7 @@ static POLICY: LazyLock<Policy> = LazyLock::new(|| {
         lists: chosen.lists.into(),
         quorum: chosen.quorum,
         receivers: Vec::new(),
+        history: Arc::default(),
     }
 });
 

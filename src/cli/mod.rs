@@ -3,6 +3,7 @@
 //! Nothing here knows a default that has to be derived: that is `config`'s.
 
 pub mod file;
+pub mod judge;
 pub mod lab;
 pub mod observe;
 pub mod scan;
@@ -37,6 +38,8 @@ pub struct Cli {
 pub enum Command {
     /// Scan a list of mail servers and judge them: the main job
     Scan(Box<scan::Scan>),
+    /// Judge the evidence of earlier scans again, without a packet
+    Judge(judge::Judge),
     /// A loopback world to try all this on
     Lab(lab::Lab),
     /// Introductions out of your own mail logs, as CSV for `scan`

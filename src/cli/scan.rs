@@ -52,6 +52,9 @@ pub struct Scan {
     /// Do not neutralise cells that a spreadsheet would run
     #[arg(long, help_heading = "Output")]
     pub csv_raw: bool,
+    /// Also keep all that was seen, for `judge`: .jsonl (also .gz, .zst) or .parquet
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub evidence: Option<PathBuf>,
     /// Bad records with line and reason [default: beside the output]
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub rejects: Option<PathBuf>,
@@ -110,6 +113,10 @@ pub struct Scan {
     /// A set of deadlines and effects
     #[arg(long, value_enum, value_name = "NAME", default_value = "census", help_heading = "Asking")]
     pub profile: Profile,
+
+    /// Rows of an earlier run (CSV, JSONL, Parquet), for what only two runs can tell; may repeat
+    #[arg(long, value_name = "RESULTS", help_heading = "Asking")]
+    pub previous: Vec<PathBuf>,
 
     /// Targets in flight [default: 1000, or fewer where descriptors or --memory are scarce]
     #[arg(long, value_name = "N", help_heading = "Limits")]

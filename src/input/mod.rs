@@ -1,10 +1,15 @@
-//! Reads lists of targets: CSV in its dialects, or one target a line, plain or compressed.
+//! Reads lists of targets: CSV in its dialects, or one target a line, plain or compressed. Beside them stand `evidence` and
+//! `previous`, which read back what earlier runs of this program have written.
 //! Comes in: bytes of a file, of standard input, or an argument. Goes out: entries, and rejects for records that are none.
 //! Blank lines, and lines that begin with `#` where targets stand in the first column, are no records; every record is an
 //! entry or a reject. Reads in bounded memory, asks nothing of the network, and stops only where its own input fails.
 
 mod cell;
+mod columnar;
+pub mod evidence;
 mod header;
+mod lines;
+pub mod previous;
 mod record;
 mod rejects;
 mod stream;
@@ -100,6 +105,40 @@ pub enum Error {
         column: Box<str>,
         /// The columns that are there.
         columns: String,
+    },
+    /// A record of a file that this program wrote cannot be understood.
+    #[error("{}{path} is damaged: {reason}", place(*record))]
+    Damaged {
+        /// The file.
+        path: Arc<str>,
+        /// The record, from 1; 0 when it is the file as a whole.
+        record: u64,
+        /// What the decoder said.
+        reason: Box<str>,
+    },
+    /// More of what earlier runs found than memory is meant for.
+    #[error(
+        "up to record {record} of {path} there are over {most} facts that a later run must know; give --previous the results of this shard or list only"
+    )]
+    TooMuchHistory {
+        /// The file that went over the bound.
+        path: Arc<str>,
+        /// The record that did.
+        record: u64,
+        /// The bound.
+        most: usize,
+    },
+    /// Evidence of a form that this program does not know.
+    #[error(
+        "{path} holds evidence of version {version}, and this program reads up to version {known}: judge it with a newer one"
+    )]
+    Version {
+        /// The file.
+        path: Arc<str>,
+        /// Its version.
+        version: u16,
+        /// The newest one known.
+        known: u16,
     },
     /// The rejects file cannot be written.
     #[error("cannot write {}", path.display())]
@@ -256,6 +295,17 @@ pub fn argument(text: &str) -> Item {
             text: excerpt(text.as_bytes()),
         }),
     }
+}
+
+/// Which part of a file is meant, in front of its name; nothing for the file as a whole.
+fn place(record: u64) -> String {
+    if record == 0 { String::new() } else { format!("record {record} of ") }
+}
+
+/// Bytes in lower-case hex.
+pub fn hex(bytes: &[u8]) -> String {
+    let digit = |nibble: u8| char::from_digit(nibble.into(), 16).expect("a nibble is a hex digit");
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// The beginning of a text, escaped, cut to 200 characters and not inside an escape.

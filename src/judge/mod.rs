@@ -3,6 +3,8 @@
 //! A pure function: no clock, no network, no files, so stored evidence can be judged again under newer rules.
 //! A new rule is an entry in `table` and a condition in one file of `rules`.
 
+#[cfg(test)]
+mod again;
 mod case;
 #[cfg(test)]
 mod cases;
@@ -20,7 +22,7 @@ pub mod table;
 
 use std::sync::Arc;
 
-pub use policy::{Policy, Receiver};
+pub use policy::Policy;
 
 use case::Case;
 use findings::{Findings, Found};
@@ -219,5 +221,6 @@ fn server(case: &Case<'_>, out: &mut Findings) {
     if case.policy.profile == Profile::Rfc5321 {
         out.na(Rule::Reverse, Cause::Profile);
     }
+    // Last, for what the lists say weighs differently once everything else is mended.
     lists::judge(case, out);
 }

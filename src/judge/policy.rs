@@ -2,26 +2,14 @@
 //! Comes in: the configuration and the health of the blocklists. Goes out: one policy, the same for every target.
 //! With it and the evidence a verdict is settled: nothing else is consulted.
 
-use std::net::IpAddr;
 use std::sync::Arc;
-
-use serde::{Deserialize, Serialize};
 
 use crate::model::address::Allowed;
 use crate::model::dnsbl::{Health, List, Quorum};
+use crate::model::history::History;
 use crate::model::introduction::Naming;
-use crate::model::name::Name;
+use crate::model::target::Receiver;
 use crate::model::words::Profile;
-
-/// A receiver of mail who recorded introductions, by what a forger would call himself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Receiver {
-    /// His host name or domain.
-    Name(Name),
-    /// His address.
-    Address(IpAddr),
-}
 
 /// What a run judges by.
 #[derive(Debug, Clone)]
@@ -40,4 +28,6 @@ pub struct Policy {
     pub quorum: Quorum,
     /// Who recorded the introductions of clients: no client is one of these.
     pub receivers: Vec<Receiver>,
+    /// What earlier runs found; empty without `--previous`.
+    pub history: Arc<History>,
 }

@@ -6,9 +6,9 @@ use proptest::prelude::*;
 use super::assess;
 use super::scene::{NOW, Scene, denied, nodata, nxdomain, seen};
 use crate::model::dns::Answer;
-use crate::model::evidence::Introduced;
+use crate::model::evidence::{Evidence, Introduced};
 use crate::model::observed::{Denial, Observed};
-use crate::model::smtp::Session;
+use crate::model::smtp::{Oddities, Session};
 use crate::model::words::{Basis, Cause, ConnectStatus, Profile, Rule, SmtpStatus, Verdict};
 
 /// What becomes of an answer.
@@ -137,6 +137,51 @@ proptest! {
             }
             prop_assert!(row.findings.is_sorted_by_key(|finding| (finding.severity, finding.code)));
             prop_assert!(row.findings.windows(2).all(|pair| pair[0].code != pair[1].code));
+        }
+    }
+
+    #[test]
+    fn stored_evidence_is_the_same_evidence(
+        fates in prop::collection::vec(fate(), ANSWERS),
+        session in prop::option::of(session()),
+        raw in prop::collection::vec(any::<u8>(), 0..40),
+        odd in any::<[bool; 8]>(),
+        text in any::<String>(),
+        excluded in any::<bool>(),
+    ) {
+        let mut scene = damaged(&fates, session, Basis::Announced);
+        scene.evidence.target.text = text.into();
+        scene.evidence.target.excluded = excluded;
+        let [bare_lf, long_line, mixed_codes, non_ascii, control, no_separator, bare_code, no_code] = odd;
+        if let Some(greeting) = &mut scene.host().session.greeting {
+            greeting.raw = raw.into();
+            greeting.oddities =
+                Oddities { bare_lf, long_line, mixed_codes, non_ascii, control, no_separator, bare_code, no_code };
+        }
+        let stored = serde_json::to_string(&scene.evidence).unwrap();
+        let back: Evidence = serde_json::from_str(&stored).unwrap();
+        prop_assert_eq!(&back, &scene.evidence);
+        prop_assert_eq!(assess(back, &scene.policy).rows, assess(scene.evidence, &scene.policy).rows);
+    }
+
+    #[test]
+    fn a_file_that_anybody_may_have_edited_makes_no_rule_panic(
+        fates in prop::collection::vec(fate(), ANSWERS),
+        edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let mut scene = damaged(&fates, None, Basis::Announced);
+        let mut stored = serde_json::to_vec(&scene.evidence).unwrap();
+        for (at, byte) in &edits {
+            *at.get_mut(&mut stored) = *byte;
+        }
+        // Also a piece of it a second time, which may make one list or text longer than it was.
+        let piece = stored[cut.index(stored.len())..].to_vec();
+        for text in [&stored, &[&stored[..cut.index(stored.len())], &piece].concat()] {
+            if let Ok(evidence) = serde_json::from_slice::<Evidence>(text) {
+                scene.policy.profile = Profile::Patient;
+                prop_assert!(!assess(evidence, &scene.policy).rows.is_empty());
+            }
         }
     }
 

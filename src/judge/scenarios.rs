@@ -4,16 +4,17 @@
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use super::policy::Receiver;
 use super::scene::*;
 use crate::model::address::Special;
 use crate::model::dnsbl::{Health, ListClass, Quorum};
 use crate::model::evidence::{Exchange, Forward, Introduced, Route};
 use crate::model::finding::Code::{self, *};
+use crate::model::history::Fact;
 use crate::model::introduction::Introduction;
 use crate::model::name::Name;
 use crate::model::observed::{Absence, Denial, Failure, Observed};
 use crate::model::smtp::{NameAt, Protocol, Session};
+use crate::model::target::Receiver;
 use crate::model::words::{Basis, Cause, CertTrust, ConnectStatus, IntroducedBy, Overall, Profile, PtrClass, Rule};
 use crate::model::words::{Severity, SmtpStatus, TlsStatus, Verdict};
 
@@ -372,6 +373,16 @@ const ONE_SERVER: &[Case] = &[
         },
         "PPPPPPP",
         &[GreetingEhloNameDiffers],
+    ),
+    (
+        69,
+        |s| {
+            s.listed(0, "127.0.0.2");
+            let before = Fact::FaultyAndListed(s.host().address);
+            s.knows(&[(before, 86_400_000)]);
+        },
+        "PPPPPFP",
+        &[DnsblListed, DnsblStaleSuspect],
     ),
     (63, |s| s.host().session.tls.status = TlsStatus::HandshakeFailed, "PPPPPPP", &[SmtpStarttlsFailed]),
     (

@@ -11,6 +11,7 @@ use crate::model::dns::{Addresses, Answer, Mx, Records};
 use crate::model::dnsbl::{CodeRule, Health, List, ListClass, Listing, Quorum};
 use crate::model::evidence::{Evidence, Exchange, Forward, Host, Introduced, Route};
 use crate::model::finding::Code;
+use crate::model::history::{Fact, Gathering};
 use crate::model::introduction::{Introduction, Naming};
 use crate::model::name::Name;
 use crate::model::observed::{Absence, Denial, Observed};
@@ -200,6 +201,7 @@ pub(super) fn policy() -> Policy {
         health: vec![Health::Healthy; 8],
         quorum: Quorum { weight: 1.5, core: true },
         receivers: Vec::new(),
+        history: Arc::default(),
     }
 }
 
@@ -321,6 +323,15 @@ impl Scene {
             sha256: "00".into(),
             chain,
         });
+    }
+
+    /// An earlier run found these, so many milliseconds before this one.
+    pub(super) fn knows(&mut self, facts: &[(Fact<'_>, i64)]) {
+        let mut gathering = Gathering::default();
+        for (fact, before) in facts {
+            gathering.add(*fact, NOW - before).unwrap();
+        }
+        self.policy.history = Arc::new(gathering.finish());
     }
 
     pub(super) fn judged(&self) -> Judged {

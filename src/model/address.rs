@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::sync::LazyLock;
 
 use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
 
 use super::words::words;
 
@@ -100,13 +101,19 @@ static TABLE: LazyLock<Vec<(IpNet, Option<Special>)>> = LazyLock::new(|| {
 });
 
 /// The special-purpose networks a run treats as public (`--allow-special`).
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Allowed(Vec<IpNet>);
 
 impl Allowed {
     /// These networks count as public, in every rule and for connecting.
     pub const fn new(networks: Vec<IpNet>) -> Self {
         Self(networks)
+    }
+
+    /// These and more.
+    pub fn extend(&mut self, more: impl IntoIterator<Item = IpNet>) {
+        self.0.extend(more);
     }
 
     /// The special purpose of an address; None when it is public or allowed.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::name::Name;
 use super::observed::Observed;
+use super::stored::is_default;
 use super::words::words;
 
 words! {
@@ -50,6 +51,7 @@ pub struct Mx {
 
 /// The data of one record of an answer.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Data {
     /// An IPv4 address.
     A(Ipv4Addr),
@@ -73,10 +75,12 @@ pub struct Records<T> {
     /// The data, in the order of the wire, without doubles.
     pub values: Vec<T>,
     /// The CNAME targets between the asked name and the records' owner, in order; empty when there was no alias.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub aliases: Vec<Name>,
     /// The lowest TTL on the way, in seconds.
     pub ttl: u32,
     /// The resolver says it has validated this (the AD bit, RFC 4035 §3.2.3).
+    #[serde(default, skip_serializing_if = "is_default")]
     pub authentic: bool,
 }
 

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::dns::Answer;
 use super::name::Name;
+use super::observed::Observed;
+use super::stored::is_default;
 use super::words::{Cause, words};
 
 words! {
@@ -62,7 +64,8 @@ pub struct CodeRule {
 /// One blocklist.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct List {
-    /// The zone asked; may hold a secret key.
+    /// The zone asked; may hold a secret key, so it is never stored.
+    #[serde(skip, default = "Name::root")]
     pub zone: Name,
     /// The zone as it may be shown: a key label is replaced by `KEY`.
     pub shown: Arc<str>,
@@ -77,8 +80,10 @@ pub struct List {
     /// One of the lists of which the quorum needs one.
     pub core: bool,
     /// Where a listing is looked up and removed.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub lookup: Option<Arc<str>>,
     /// Questions per second at most; None is the run's default.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub rate: Option<f32>,
 }
 
@@ -111,9 +116,10 @@ pub struct Listing {
     /// The A question: codes, or not listed (absent), or unknown.
     pub codes: Answer<Ipv4Addr>,
     /// The TXT question, asked once and only after a hit.
+    #[serde(default = "Observed::not_asked", skip_serializing_if = "Observed::is_not_asked")]
     pub reason: Answer<Box<str>>,
     /// The answer is kept as it came and not believed: the list failed the first test of its health after it.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub void: bool,
 }
 
@@ -128,6 +134,7 @@ pub struct DomainListing {
 
 /// Whether a list can be trusted in this run (RFC 5782 §5).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Health {
     /// Its test entries answer as RFC 5782 §5 wants.
     Healthy,

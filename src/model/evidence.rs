@@ -15,19 +15,22 @@ use super::introduction::Introduction;
 use super::name::Name;
 use super::observed::{Denial, Observed};
 use super::smtp::Session;
+use super::stored::is_default;
 use super::target::Target;
 use super::words::{Basis, Cause, ExchangeStatus, IntroductionStatus, MxStatus, PtrStatus};
 
 /// What one target led to.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evidence {
     /// What was asked for.
     pub target: Target,
     /// The domain's MX question; None when the target is no domain.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub mx: Option<Answer<Mx>>,
     /// The exchanges in the order a sender tries them; for an address, one route without a name.
     pub routes: Vec<Route>,
     /// Exchanges beyond the cap of 20, or addresses beyond the cap of 40.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub capped: bool,
     /// Milliseconds since 1970 when the target was taken up.
     pub scanned_at: i64,
@@ -38,13 +41,16 @@ pub struct Evidence {
 }
 
 /// One way to the target's servers.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Route {
     /// The MX preference; 0 for the implicit MX, None for an address.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub preference: Option<u16>,
     /// The exchange; None for an address.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub exchange: Option<Arc<Exchange>>,
     /// The servers behind it, in the order of the address answers.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub hosts: Vec<Arc<Host>>,
 }
 
@@ -56,9 +62,10 @@ pub struct Exchange {
     /// Its addresses. Not asked for the root and for names that are address literals.
     pub addresses: Addresses,
     /// SOA of its organisational domain, asked only when the name does not exist: absent means dangling.
+    #[serde(default = "Observed::not_asked", skip_serializing_if = "Observed::is_not_asked")]
     pub organisation: Answer<Data>,
     /// What the lists of domain names said about its organisational domain.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub domains: Vec<DomainListing>,
 }
 
@@ -68,25 +75,30 @@ pub struct Host {
     /// Where it is.
     pub address: IpAddr,
     /// The special purpose of the address, when it is not public in this run.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub special: Option<Special>,
     /// Whose words are judged.
     pub basis: Basis,
     /// The PTR question.
     pub ptr: Answer<Name>,
     /// The lookups of the PTR names in the address's own family, at most ten names (RFC 8601 §3, `iprev`).
+    #[serde(default, skip_serializing_if = "is_default")]
     pub forward: Vec<Forward>,
     /// The SMTP session, or why there was none.
     pub session: Session,
     /// The introduction that is judged; None when none was seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub introduction: Option<Introduction>,
     /// The class of the EHLO reply's name, when greeting and EHLO both give one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub ehlo: Option<Introduction>,
     /// Lookups of the introduced name.
     pub introduced: Introduced,
     /// What the blocklists said.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub listings: Vec<Listing>,
     /// What the lists of domain names said about the organisational domains of the introduction and the PTR names.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub domains: Vec<DomainListing>,
     /// Milliseconds since 1970 when this server was asked.
     pub scanned_at: i64,
@@ -107,14 +119,11 @@ pub struct Introduced {
     /// Its addresses.
     pub addresses: Addresses,
     /// Its MX records, asked only when it has no address.
+    #[serde(default = "Observed::not_asked", skip_serializing_if = "Observed::is_not_asked")]
     pub mx: Answer<Mx>,
     /// Addresses, in the peer's own family, of a sibling with a random label: seen where the name is only a wildcard's.
-    #[serde(default = "not_asked")]
+    #[serde(default = "Observed::not_asked", skip_serializing_if = "Observed::is_not_asked")]
     pub sibling: Answer<IpAddr>,
-}
-
-fn not_asked<T>() -> Answer<T> {
-    Observed::NotAsked(Cause::NotAsked)
 }
 
 impl Introduced {

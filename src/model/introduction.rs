@@ -66,6 +66,11 @@ impl Naming {
         Self { tables: Some(tables), ..self }
     }
 
+    /// Whether `test` is an ordinary top-level domain.
+    pub const fn is_lab(self) -> bool {
+        self.lab
+    }
+
     /// The tables in force.
     pub fn tables(self) -> &'static Tables {
         self.tables.unwrap_or_else(Tables::built_in)

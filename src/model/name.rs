@@ -15,11 +15,14 @@ use serde::de::{Deserialize, Deserializer, Error as _};
 #[serde(transparent)]
 pub struct Name(Arc<str>);
 
+/// The 255 octets that the wire has, each escaped by four characters.
+const LONGEST: usize = 4 * 255;
+
 /// Evidence comes back from files that anybody may have written: what is not in the normal form is no name.
 impl<'de> Deserialize<'de> for Name {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Arc::<str>::deserialize(deserializer)?;
-        if is_normal(&text) { Ok(Self(text)) } else { Err(D::Error::custom("a name that is not in its normal form")) }
+        Self::stored(&text).ok_or_else(|| D::Error::custom("a name that is not in its normal form"))
     }
 }
 
@@ -131,6 +134,11 @@ impl Name {
             }
         }
         Self(Arc::from(text))
+    }
+
+    /// A name as this program stores it; None for a text that is not in the normal form.
+    pub fn stored(text: &str) -> Option<Self> {
+        (text.len() <= LONGEST && is_normal(text)).then(|| Self(Arc::from(text)))
     }
 
     /// A text already in normal form: made by this program, never by the network.

@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::name::Name;
+use super::stored::is_default;
 use super::words::{Cause, words};
 
 words! {
@@ -25,8 +26,10 @@ pub struct Absence {
     /// In which way.
     pub how: Denial,
     /// The owner of the SOA record in the authority section: the zone that denies. None when none was sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub zone: Option<Name>,
     /// The CNAME targets that led here, in order; empty when the asked name itself is denied.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub aliases: Vec<Name>,
 }
 
@@ -36,6 +39,7 @@ pub struct Failure {
     /// Why.
     pub cause: Cause,
     /// What the other side or the system said of it, escaped and capped (an extended DNS error, an OS error).
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<Box<str>>,
 }
 
@@ -64,6 +68,16 @@ impl<T> Observed<T> {
     /// A failure with nothing more to say than its cause.
     pub const fn failed(cause: Cause) -> Self {
         Self::Failed(Failure::of(cause))
+    }
+
+    /// Never asked, and nothing more to say of it: stored evidence leaves such an observation out.
+    pub(super) const fn not_asked() -> Self {
+        Self::NotAsked(Cause::NotAsked)
+    }
+
+    /// Whether it was never asked, with nothing more to say of it.
+    pub(super) const fn is_not_asked(&self) -> bool {
+        matches!(self, Self::NotAsked(Cause::NotAsked))
     }
 
     /// The value, where there is one.

@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::stored::{is_default, octets};
 use super::words::{Cause, CertTrust, ConnectStatus, SmtpStatus, TlsStatus, words};
 
 /// One complete reply (RFC 5321 §4.2), or what there was of it.
@@ -12,8 +13,10 @@ pub struct Reply {
     /// The code of the first line; 0 when the first line has none.
     pub code: u16,
     /// The texts of the lines behind code and separator, escaped: control bytes and bytes above 0x7E as `\xHH`, backslash as `\\`.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub lines: Vec<Box<str>>,
     /// The first 512 bytes as they came.
+    #[serde(with = "octets", default, skip_serializing_if = "is_default")]
     pub raw: Box<[u8]>,
     /// False when the reply was cut off before its last line.
     pub complete: bool,
@@ -24,27 +27,37 @@ pub struct Reply {
     /// Milliseconds from the request (or the connection) to the end of the reply.
     pub complete_ms: u32,
     /// What is odd about it.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub oddities: Oddities,
 }
 
 /// Departures from the reply syntax that do not keep it from being read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Oddities {
     /// A line ends in LF without CR, or has a CR inside (RFC 5321 §2.3.8).
+    #[serde(skip_serializing_if = "is_default")]
     pub bare_lf: bool,
     /// A line is over 512 octets with its CRLF (§4.5.3.1.5).
+    #[serde(skip_serializing_if = "is_default")]
     pub long_line: bool,
     /// The codes of a multi-line reply differ (§4.2.1).
+    #[serde(skip_serializing_if = "is_default")]
     pub mixed_codes: bool,
     /// An octet of 0x80 or above.
+    #[serde(skip_serializing_if = "is_default")]
     pub non_ascii: bool,
     /// NUL or another control byte than HT.
+    #[serde(skip_serializing_if = "is_default")]
     pub control: bool,
     /// Text follows the code without a space or hyphen.
+    #[serde(skip_serializing_if = "is_default")]
     pub no_separator: bool,
     /// The code alone, without text.
+    #[serde(skip_serializing_if = "is_default")]
     pub bare_code: bool,
     /// The first line does not begin with a reply code (§4.2).
+    #[serde(skip_serializing_if = "is_default")]
     pub no_code: bool,
 }
 
@@ -85,18 +98,25 @@ words! {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Greeting {
     /// The name, escaped like the lines.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<Box<str>>,
     /// Where it stood.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub at: NameAt,
     /// Blanked by a firewall.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub masked: bool,
     /// Another protocol than SMTP.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub protocol: Option<Protocol>,
     /// The software, guessed for statistics only.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub software: Option<Box<str>>,
     /// A refusal whose text speaks of us: a blocklist, our PTR, our address.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub about_us: bool,
     /// A refusal that says there is no mail service here (`greeting-no-service`).
+    #[serde(default, skip_serializing_if = "is_default")]
     pub no_service: bool,
 }
 
@@ -106,22 +126,38 @@ pub struct Tls {
     /// What it came to.
     pub status: TlsStatus,
     /// `TLSv1.2` or `TLSv1.3`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<Box<str>>,
     /// The cipher suite's IANA name.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cipher: Option<Box<str>>,
     /// The server name sent (SNI).
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub server_name: Option<Box<str>>,
     /// The leaf certificate.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub certificate: Option<Certificate>,
     /// The alert or error text of a failed handshake, escaped and capped.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<Box<str>>,
     /// Bytes of plaintext that followed the STARTTLS reply and were dropped.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub injected_bytes: u32,
     /// Keywords of the EHLO reply inside TLS.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub extensions: Vec<Box<str>>,
 }
 
 impl Tls {
+    /// TLS was never a question: stored evidence leaves this out.
+    const fn not_asked() -> Self {
+        Self::none(TlsStatus::NotAsked)
+    }
+
+    fn is_not_asked(&self) -> bool {
+        *self == Self::not_asked()
+    }
+
     /// TLS was not negotiated, for this status.
     pub const fn none(status: TlsStatus) -> Self {
         Self {
@@ -141,6 +177,7 @@ impl Tls {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Certificate {
     /// DNS and address subject alternative names, escaped, at most 100.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub names: Vec<Box<str>>,
     /// Subject, RFC 4514 text, escaped and capped.
     pub subject: Box<str>,
@@ -166,40 +203,57 @@ pub struct Session {
     /// What the connection came to.
     pub connect: ConnectStatus,
     /// Milliseconds to the established connection.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub connect_ms: Option<u32>,
     /// What the system said of a connection that failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub connect_detail: Option<Box<str>>,
     /// How far the session got and what ended it.
     pub status: SmtpStatus,
     /// What ended it, when it did not end well.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<Cause>,
     /// The first reply, complete or not.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub greeting: Option<Reply>,
     /// What it says.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub greeted: Greeting,
     /// The EHLO reply.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub ehlo: Option<Reply>,
     /// The HELO reply, asked only when EHLO was refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub helo: Option<Reply>,
     /// The host word of the EHLO reply (else the HELO reply) that was positive, escaped.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub ehlo_name: Option<Box<str>>,
     /// The first word of that reply when it cannot be a name: a phrase or a keyword.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub ehlo_not_name: Option<Box<str>>,
     /// EHLO keywords before TLS, upper case, in the order sent, at most 100.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub extensions: Vec<Box<str>>,
     /// `AUTH` mechanisms offered before TLS, upper case.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub auth: Vec<Box<str>>,
     /// A keyword line outside the `ehlo-line` grammar.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub bad_keyword: bool,
     /// STARTTLS hidden behind a run of `X` or `*`.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub masked_starttls: bool,
     /// STARTTLS and what it showed.
+    #[serde(default = "Tls::not_asked", skip_serializing_if = "Tls::is_not_asked")]
     pub tls: Tls,
     /// Bytes arrived after a complete reply and before our next command.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub desynchronised: bool,
     /// The code of the QUIT reply; None when none came in time or QUIT was not sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub quit_code: Option<u16>,
     /// Whether QUIT was sent.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub quit_sent: bool,
     /// Milliseconds from the connection attempt to the end.
     pub elapsed_ms: u32,

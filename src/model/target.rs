@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::name::Name;
+use super::stored::is_default;
 use super::words::TargetKind;
 
 /// What one input record asks for.
@@ -45,17 +46,20 @@ pub struct Target {
     /// Position in this run, from 0: rows can be put in input order by it.
     pub sequence: u64,
     /// Record number in the input; None for a command-line target.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub line: Option<u64>,
     /// The target as given; for an address out of a network, the network as given.
     pub text: Arc<str>,
     /// What to judge.
     pub subject: Subject,
     /// True when the address came out of a network.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub from_network: bool,
     /// True when the target itself is on the exclusion list.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub excluded: bool,
     /// True when the input, up to this record, holds three or more names of two or more organisations for this client.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub unstable: bool,
 }
 
@@ -74,6 +78,16 @@ pub enum Subject {
         /// What it said in HELO or EHLO, as recorded.
         helo: Box<str>,
     },
+}
+
+/// A receiver of mail who recorded introductions, by what a forger would call himself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Receiver {
+    /// His host name or domain.
+    Name(Name),
+    /// His address.
+    Address(IpAddr),
 }
 
 impl Target {

@@ -1,10 +1,12 @@
 //! Rows on their way out: one column table, three formats, and files that are whole or not there.
-//! Comes in: judged rows, one at a time, from one thread. Goes out: CSV, JSONL or Parquet, and the manifest of a run.
+//! Comes in: judged rows, one at a time, from one thread. Goes out: CSV, JSONL or Parquet, the evidence behind
+//! them where it is wanted, and the manifest of a run.
 //! A sink that is dropped without `finish` leaves nothing under the final name.
 //! Text that came from outside is escaped in every text format; nothing here judges or counts.
 
 pub mod columns;
 pub mod csv;
+pub mod evidence;
 mod file;
 mod jsonl;
 pub mod manifest;
@@ -20,6 +22,7 @@ mod tests;
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub use evidence::Evidences;
 pub use file::beside;
 pub use manifest::Manifest;
 pub use spelling::rfc3339;
@@ -110,6 +113,12 @@ pub enum Error {
         path: PathBuf,
         /// The format given.
         format: Format,
+    },
+    /// The name does not tell how evidence is to be stored.
+    #[error("cannot tell how to store evidence in {path}: end its name in .jsonl, .jsonl.gz, .jsonl.zst or .parquet", path = path.display())]
+    EvidenceName {
+        /// The file.
+        path: PathBuf,
     },
     /// A directory where a file is wanted.
     #[error("cannot write to {path}: it is a directory", path = path.display())]

@@ -3,9 +3,11 @@
 //! Data flows one way: a thread reads and plans, workers probe and judge, a thread writes.
 //! Every record that is read ends as a row or a reject, and the run says so at its end.
 
+mod header;
 mod pipeline;
 pub mod progress;
 mod reader;
+pub mod rejudge;
 pub mod stop;
 mod writer;
 
@@ -13,20 +15,21 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+pub use self::header::Changes;
 use self::progress::{Counts, Show, get, say_plainly};
 use self::stop::Stop;
 use crate::input;
 use crate::judge::policy::Policy;
-pub use crate::judge::policy::Receiver;
 use crate::model::address::Allowed;
 use crate::model::dns::{Data, Question, RecordType};
 use crate::model::dnsbl::{Health, Quorum};
 use crate::model::introduction::Naming;
 use crate::model::name::Name;
 use crate::model::observed::Observed;
+use crate::model::target::Receiver;
 use crate::model::words::{Cause, Profile, Severity};
 use crate::output::manifest::{Manifest, Source};
-use crate::output::{self, rfc3339};
+use crate::output::{self, Evidences, rfc3339};
 use crate::plan;
 use crate::probe::dns::{self, Lookup};
 use crate::probe::{self, Prober, Work};
@@ -81,6 +84,10 @@ pub struct Job {
     pub output: Option<PathBuf>,
     /// In which form.
     pub format: output::Options,
+    /// Where the full evidence goes, if it is wanted.
+    pub evidence: Option<PathBuf>,
+    /// The results of earlier runs that this one is judged with.
+    pub previous: Vec<PathBuf>,
     /// Where rejects go; None prints them to stderr only.
     pub rejects: Option<PathBuf>,
     /// Targets in flight.
@@ -193,6 +200,7 @@ pub async fn run(job: Job, stop: Stop) -> Result<Outcome, Error> {
     // Everything that can be wrong with the command is found before the first packet to a server.
     let known = known_targets(&job.feeds).map(|count| count + job.targets.len() as u64);
     let sources = open(job.feeds, &job.input)?;
+    let (history, previous) = input::previous::read(&job.previous)?;
     let engine = dns::Engine::start(job.dns.clone()).await?;
     answering(&engine, &job.dns).await?;
     let (wanted, lists) = (job.probe.wanted, Arc::clone(&job.probe.lists));
@@ -202,8 +210,18 @@ pub async fn run(job: Job, stop: Stop) -> Result<Outcome, Error> {
     if !job.quiet {
         warn_of_lists(&lists, &health);
     }
-    let policy =
-        Policy { profile: job.profile, naming, allowed, lists, health, quorum: job.quorum, receivers: job.receivers };
+    let policy = Policy {
+        profile: job.profile,
+        naming,
+        allowed,
+        lists,
+        health,
+        quorum: job.quorum,
+        receivers: job.receivers,
+        history: Arc::new(history),
+    };
+    let create = |path: &Path| Evidences::create(path, &header::of(&policy, previous, ms(started), job.seed));
+    let evidence = job.evidence.as_deref().map(create).transpose().map_err(Error::Open)?;
     let sink = output::open(job.output.as_deref(), &job.format).map_err(Error::Open)?;
 
     let counts = Arc::new(Counts::default());
@@ -215,6 +233,7 @@ pub async fn run(job: Job, stop: Stop) -> Result<Outcome, Error> {
         prober: Arc::clone(&prober),
         policy: Arc::new(policy),
         sink,
+        evidence,
         rejects: job.rejects,
         concurrency: job.concurrency,
         in_order: job.in_order,
@@ -250,6 +269,12 @@ pub async fn run(job: Job, stop: Stop) -> Result<Outcome, Error> {
         }
     }
     Ok(Outcome { complete, reached_fail_on: job.fail_on.is_some_and(|severity| done.tally.reached(severity)) })
+}
+
+/// Milliseconds since 1970.
+fn ms(time: SystemTime) -> i64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// The number of targets where no file has to be read to know it.
@@ -350,10 +375,6 @@ fn manifest(
     inputs: Vec<Source>,
     facts: &Facts<'_>,
 ) -> Result<(), Error> {
-    let ms = |time: SystemTime| {
-        let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-    };
     let counts = facts.counts;
     let counted = [
         ("records_read", get(&counts.records)),

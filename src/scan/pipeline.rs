@@ -24,7 +24,7 @@ use crate::judge::policy::Policy;
 use crate::model::assessment::Judged;
 use crate::model::target::Target;
 use crate::model::words::Cause;
-use crate::output::{self, Ending, Sink, manifest};
+use crate::output::{self, Ending, Evidences, Sink, manifest};
 use crate::plan::{self, Planner};
 use crate::probe::Prober;
 use crate::probe::dns::Lookup;
@@ -40,6 +40,7 @@ pub(super) struct Parts<L> {
     pub(super) prober: Arc<Prober<L>>,
     pub(super) policy: Arc<Policy>,
     pub(super) sink: Box<dyn Sink>,
+    pub(super) evidence: Option<Evidences>,
     pub(super) rejects: Option<PathBuf>,
     pub(super) concurrency: usize,
     pub(super) in_order: bool,
@@ -109,7 +110,8 @@ pub(super) async fn run<L: Lookup>(parts: Parts<L>) -> Result<Done, Error> {
     };
     let writer = {
         let window = window.clone();
-        let writer = Writer { sink: parts.sink, counts: Arc::clone(&counts), window, tally: Tally::default() };
+        let (sink, evidence) = (parts.sink, parts.evidence);
+        let writer = Writer { sink, evidence, counts: Arc::clone(&counts), window, tally: Tally::default() };
         let (stop, in_order) = (stop.clone(), parts.in_order);
         spawn("writer", move || {
             let written = writer.write(rows_out, in_order);
@@ -183,9 +185,9 @@ async fn end(
         () = async { stop.reached(Level::Drain).await; tokio::time::sleep(PARTING).await } => Ok((Vec::new(), false)),
     };
     let complete = !halted && matches!(read, Ok((_, true)));
-    written.sink.finish(if complete { Ending::Complete } else { Ending::CutShort })?;
+    let tally = written.finish(if complete { Ending::Complete } else { Ending::CutShort })?;
     let (inputs, _) = read?;
-    Ok(Done { complete, tally: written.tally, inputs })
+    Ok(Done { complete, tally, inputs })
 }
 
 /// The size of what is to be done, as far as it is known beforehand.
@@ -313,8 +315,10 @@ mod tests {
                 health: Vec::new(),
                 quorum: Quorum { weight: 0.0, core: false },
                 receivers: Vec::new(),
+                history: Arc::default(),
             }),
             sink,
+            evidence: None,
             rejects: None,
             concurrency: 1,
             in_order: true,

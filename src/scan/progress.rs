@@ -280,6 +280,11 @@ impl Progress {
     }
 }
 
+/// A message as one line: a path, or what a decoder quotes, may hold anything, also the end of a line.
+pub fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.into() }).collect()
+}
+
 /// A line on stderr. That stderr is gone is no reason to stop a run.
 pub fn say_plainly(line: &str) {
     let _gone = writeln!(std::io::stderr().lock(), "{line}");

@@ -69,7 +69,7 @@ impl Reader {
             }
             inputs.push(manifest::Source {
                 name: source.name().to_string(),
-                sha256: source.digest().map(hex),
+                sha256: source.digest().map(|digest| input::hex(&digest)),
                 records,
             });
         }
@@ -144,11 +144,6 @@ impl Reader {
         }
         Ok(())
     }
-}
-
-fn hex(digest: [u8; 32]) -> String {
-    let digit = |nibble: u8| char::from_digit(nibble.into(), 16).expect("a nibble is a hex digit");
-    digest.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// Lines made by the program, read like a file.

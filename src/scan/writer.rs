@@ -1,5 +1,6 @@
 //! The thread that writes: judged targets in, rows out.
-//! Comes in: targets as they are done. Goes out: rows, in that order or in the input's, and their tally.
+//! Comes in: targets as they are done. Goes out: rows, in that order or in the input's, the evidence behind them where it
+//! is wanted, and their tally.
 //! What it cannot write ends the run; it never drops a row.
 
 use std::collections::BTreeMap;
@@ -9,12 +10,13 @@ use tokio::sync::{Semaphore, mpsc};
 
 use super::progress::{Counts, add};
 use crate::model::assessment::Judged;
-use crate::output::{self, Sink};
+use crate::output::{self, Ending, Evidences, Sink};
 use crate::report::tally::Tally;
 
 /// The thread that writes and counts.
 pub(super) struct Writer {
     pub(super) sink: Box<dyn Sink>,
+    pub(super) evidence: Option<Evidences>,
     pub(super) counts: Arc<Counts>,
     pub(super) window: Option<Arc<Semaphore>>,
     pub(super) tally: Tally,
@@ -47,7 +49,19 @@ impl Writer {
         Ok(self)
     }
 
+    /// Ends the files: the rows last, so that their name says that all is there.
+    pub(super) fn finish(self, ending: Ending) -> Result<Tally, output::Error> {
+        if let Some(evidence) = self.evidence {
+            evidence.finish(ending)?;
+        }
+        self.sink.finish(ending)?;
+        Ok(self.tally)
+    }
+
     fn row(&mut self, judged: &Judged) -> Result<(), output::Error> {
+        if let Some(evidence) = &mut self.evidence {
+            evidence.write(&judged.evidence)?;
+        }
         for row in judged.rows() {
             self.sink.write(row)?;
             self.tally.add(row);

@@ -72,8 +72,22 @@ pub(super) struct File {
     pub(super) health: BTreeMap<String, String>,
     /// Who recorded the introductions.
     pub(super) receiver: Option<String>,
-    /// The verdicts of an earlier run.
-    pub(super) previous: Option<String>,
+    /// What earlier runs found, and how long before this one.
+    pub(super) previous: Previous,
+}
+
+/// Facts of earlier runs about the good server's address or domain, each with durations such as `24h`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub(super) struct Previous {
+    /// At fault, and on a list that counts.
+    pub(super) faulty_and_listed: Vec<String>,
+    /// Closed without a byte of greeting.
+    pub(super) silent: Vec<String>,
+    /// No server of the reverse zone answered.
+    pub(super) lame: Vec<String>,
+    /// No exchange of the domain could be reached.
+    pub(super) unreachable: Vec<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

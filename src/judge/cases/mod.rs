@@ -170,8 +170,7 @@ fn fires(
 
 /// The rules that one of a code's forms decides by a fact.
 fn decided(entry: &Entry, profile: Profile) -> BTreeSet<Rule> {
-    let gathered = entry.forms.iter().enumerate().filter(|(_, form)| form.gathered == Gathered::Yes);
-    let effects = gathered.flat_map(|(at, _)| entry.effects(at, profile));
+    let effects = (0..entry.forms.len()).flat_map(|at| entry.effects(at, profile));
     let facts = effects.filter(|effect| {
         [effect.observed, effect.announced].iter().any(|force| matches!(force, Force::Fail | Force::Na))
     });
@@ -208,14 +207,13 @@ fn cannot_tell(entry: &Entry, file: &File, rows: &[Assessment], basis: Basis, pr
     Ok(())
 }
 
-/// Forms on each basis on which they weigh differently, as far as one scan finds them.
+/// Forms on each basis on which they weigh differently.
 fn wanted(entry: &Entry) -> Vec<(&'static str, Option<Basis>)> {
-    let forms = entry.forms.iter().filter(|form| form.gathered == Gathered::Yes);
     let both = |form: &Form| {
         form.observed != form.announced || form.effects.iter().any(|effect| effect.observed != effect.announced)
     };
     let mut wanted = Vec::new();
-    for form in forms {
+    for form in entry.forms {
         if both(form) {
             wanted.extend([Basis::Observed, Basis::Announced].map(|basis| (form.when, Some(basis))));
         } else {

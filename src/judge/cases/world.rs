@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::super::policy::Receiver;
+use jiff::SignedDuration;
+
 use super::super::scene::{NAMING, NOW, Scene, ip, name, nxdomain, policy, seen};
 use super::answer::{Read, alone, answer, both, is_not_asked, parsed, peers, record};
 use super::file::{self, File, Server};
@@ -15,11 +16,12 @@ use super::smtp;
 use crate::model::dns::{Addresses, Answer, Mx};
 use crate::model::dnsbl::{DomainListing, Health, Listing};
 use crate::model::evidence::{Exchange, Forward, Host, Introduced, Route, is_address_text};
+use crate::model::history::Fact;
 use crate::model::introduction::Introduction;
 use crate::model::name::Name;
 use crate::model::observed::{Absence, Denial, Observed};
 use crate::model::smtp::{Certificate, Session, Tls, unescape};
-use crate::model::target::Subject;
+use crate::model::target::{Receiver, Subject};
 use crate::model::words::{Basis, Cause, ConnectStatus, IntroducedBy, IntroductionClass, Profile, TlsStatus};
 
 /// The good server, its address and its domain.
@@ -32,9 +34,6 @@ const PTR_NAMES: usize = 10;
 impl File {
     /// The scene of a case.
     pub(super) fn scene(&self) -> Read<Scene> {
-        if self.previous.is_some() {
-            return Err("an earlier run: the judge cannot be told of it, so the case must be pending".into());
-        }
         let mut scene = match &self.client {
             Some(client) => {
                 let address = client.address.unwrap_or_else(|| ip(ADDRESS));
@@ -47,6 +46,7 @@ impl File {
             None => Scene::good(1),
         };
         scene.policy.profile = self.profile();
+        self.earlier(&mut scene)?;
         scene.policy.receivers = self.receiver.iter().map(|receiver| Receiver::Name(name(receiver))).collect();
         scene.evidence.target.excluded = self.excluded;
         scene.evidence.capped = self.capped;
@@ -67,6 +67,27 @@ impl File {
             self.domain(&mut scene)?;
         }
         Ok(scene)
+    }
+
+    /// What earlier runs found.
+    fn earlier(&self, scene: &mut Scene) -> Read<()> {
+        let (own, domain) = (ip(ADDRESS), name(DOMAIN));
+        let file::Previous { faulty_and_listed, silent, lame, unreachable } = &self.previous;
+        let facts = [
+            (Fact::FaultyAndListed(own), faulty_and_listed),
+            (Fact::GreetingNone(own), silent),
+            (Fact::ReverseLame(own), lame),
+            (Fact::AllUnreachable(&domain), unreachable),
+        ];
+        let mut known = Vec::new();
+        for (fact, times) in facts {
+            for time in times {
+                let before: SignedDuration = time.parse().map_err(|error| format!("previous: {time:?}: {error}"))?;
+                known.push((fact, before.as_secs() * 1_000));
+            }
+        }
+        scene.knows(&known);
+        Ok(())
     }
 
     fn profile(&self) -> Profile {

@@ -5,12 +5,15 @@
 use super::super::case::{Case, is_positive};
 use super::super::findings::{Findings, Found};
 use crate::model::finding::Code;
+use crate::model::history::Fact;
 use crate::model::introduction::Introduction;
 use crate::model::smtp::{NameAt, Reply};
 use crate::model::words::{Basis, Cause, ConnectStatus, IntroducedBy, IntroductionClass, Profile, Rule};
 
 /// What RFC 5321 §4.5.3.2.1 gives a server for its greeting, less what our own clock may miss.
 const PATIENCE_MS: u32 = 299_000;
+/// From this long after it was first met with silence, a server that is silent again has no excuse.
+const AGAIN_MS: i64 = 15 * 60 * 1_000;
 
 pub(in super::super) fn judge(case: &Case<'_>, out: &mut Findings) {
     let session = &case.host.session;
@@ -83,10 +86,8 @@ fn cut_off(case: &Case<'_>, cause: Cause, out: &mut Findings) {
     let found = match cause {
         Cause::Tarpit => Found::of(Code::SmtpTarpit).detail(format!("{bytes} octets in {} s", waited / 1000)),
         Cause::TooLong => Found::of(Code::GreetingEndless).detail(format!("cut off after {lines} lines")),
-        Cause::GreetingNone => Found::of(Code::GreetingNone).detail(format!("closed after {waited} ms")),
-        Cause::Closed if session.greeting.is_none() => {
-            Found::of(Code::GreetingNone).detail(format!("closed after {waited} ms"))
-        }
+        Cause::GreetingNone => silent(case, waited),
+        Cause::Closed if session.greeting.is_none() => silent(case, waited),
         Cause::Reset | Cause::ConnectReset => {
             Found::of(Code::ConnectReset).detail(format!("reset after {bytes} octets of a reply"))
         }
@@ -98,6 +99,13 @@ fn cut_off(case: &Case<'_>, cause: Cause, out: &mut Findings) {
         cause => return out.missing(Rule::Introduces, cause),
     };
     out.add(found.because(cause));
+}
+
+/// Closed without a byte: once may be an accident.
+fn silent(case: &Case<'_>, waited: u32) -> Found {
+    let first = case.policy.history.first(Fact::GreetingNone(case.host.address));
+    let again = first.is_some_and(|at| at.saturating_add(AGAIN_MS) <= case.host.scanned_at);
+    Found::of(Code::GreetingNone).form(usize::from(again)).detail(format!("closed after {waited} ms"))
 }
 
 const fn timed_out(cause: Option<Cause>) -> bool {

@@ -10,8 +10,9 @@ use super::super::policy::Policy;
 use crate::model::dnsbl::{Health, List, ListClass, Listing};
 use crate::model::evidence::Host;
 use crate::model::finding::Code;
+use crate::model::history::Fact;
 use crate::model::observed::{Denial, Observed};
-use crate::model::words::{Cause, Rule};
+use crate::model::words::{Cause, Rule, Verdict};
 
 /// The sum of weights from which an address counts as listed.
 const LISTED: f64 = 1.0;
@@ -195,6 +196,7 @@ pub(in super::super) fn judge(case: &Case<'_>, out: &mut Findings) {
         let mitigated = if tally.trusted && tally.sum < 1.5 { ", mitigated by an allow list" } else { "" };
         let detail = format!("weight {:.1}{mitigated}: {}", tally.sum, tally.reasons.join("; "));
         out.add(Found::of(code).detail(detail));
+        stale(case, out);
     }
     let quorum = case.policy.quorum;
     let enough = tally.answered >= f64::from(quorum.weight) - EPSILON;
@@ -203,5 +205,17 @@ pub(in super::super) fn judge(case: &Case<'_>, out: &mut Findings) {
     if !listed && !reached {
         let detail = format!("weight {:.1} of {:.1}", tally.answered, quorum.weight);
         out.add(Found::of(Code::DnsblQuorumMissed).because(Cause::QuorumMissed).detail(detail));
+    }
+}
+
+/// An earlier run found the address at fault and listed; now there is no fault any more, and it still is listed.
+fn stale(case: &Case<'_>, out: &mut Findings) {
+    let pass = |rule| out.verdict(rule) == Verdict::Pass;
+    // Not applicable is what a profile makes of the reverse zone when it asks nothing of it.
+    let mended = [Rule::Fqdn, Rule::Exists, Rule::Matches].into_iter().all(pass)
+        && matches!(out.verdict(Rule::Reverse), Verdict::Pass | Verdict::Na);
+    let before = case.policy.history.first(Fact::FaultyAndListed(case.host.address));
+    if mended && before.is_some_and(|at| at < case.host.scanned_at) {
+        out.add(Found::of(Code::DnsblStaleSuspect).detail(case.listings.counted.join(" ")));
     }
 }

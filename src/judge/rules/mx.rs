@@ -12,6 +12,7 @@ use crate::model::address::Special;
 use crate::model::dns::{Addresses, Answer, Mx};
 use crate::model::evidence::{DnsOutcome, Evidence, Exchange, Host, Route, is_address_text};
 use crate::model::finding::Code;
+use crate::model::history::Fact;
 use crate::model::name::Name;
 use crate::model::observed::{Denial, Observed};
 use crate::model::target::Subject;
@@ -264,7 +265,8 @@ impl<'a> Domain<'a> {
             if self.evidence.capped {
                 return self.missing(Cause::NotAsked);
             }
-            return self.add(None, Found::of(Code::MxAllUnreachable).because(cause).detail(cause.as_str()));
+            let found = Found::of(Code::MxAllUnreachable).form(usize::from(self.was_unreachable()));
+            return self.add(None, found.because(cause).detail(cause.as_str()));
         }
         if !all.open {
             // All that is known of them is dead, and what is not known may be alive.
@@ -286,6 +288,13 @@ impl<'a> Domain<'a> {
                 self.add(Some(at), Found::of(Code::MxBackupUnreachable).detail(name));
             }
         }
+    }
+
+    /// Whether an earlier run could not reach any exchange either.
+    fn was_unreachable(&self) -> bool {
+        let Subject::Domain(domain) = &self.evidence.target.subject else { return false };
+        let first = self.policy.history.first(Fact::AllUnreachable(domain));
+        first.is_some_and(|at| at < self.evidence.scanned_at)
     }
 
     /// Which address families the exchanges have, where all answers are facts.

@@ -5,11 +5,11 @@
 
 use super::super::case::{Case, Tld, literal};
 use super::super::findings::{Findings, Found};
-use super::super::policy::Receiver;
 use crate::model::finding::Code;
 use crate::model::introduction::Introduction;
 use crate::model::name::Name;
 use crate::model::observed::Observed;
+use crate::model::target::Receiver;
 use crate::model::words::{Basis, IntroductionClass as C, Rule};
 
 /// Domains of big providers: a client that uses one as its name while its PTR says otherwise is forging it.

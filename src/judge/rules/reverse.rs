@@ -10,6 +10,7 @@ use crate::model::address::neighbourhood;
 use crate::model::dns::reverse_name;
 use crate::model::evidence::{DnsOutcome, Forward};
 use crate::model::finding::Code;
+use crate::model::history::Fact;
 use crate::model::name::Name;
 use crate::model::observed::{Absence, Denial, Observed};
 use crate::model::words::{Cause, IntroductionClass, PtrClass, Rule};
@@ -18,14 +19,22 @@ use crate::model::words::{Cause, IntroductionClass, PtrClass, Rule};
 const NAMES_ASKED: usize = 10;
 /// Score from which a dynamic name is one of two signs of dynamic space.
 const SURELY_DYNAMIC: i32 = 80;
+/// Earlier runs, each a day apart, in which a zone was lame that is lame for good.
+const LAME_DAYS: usize = 2;
 
 pub(in super::super) fn judge(case: &Case<'_>, out: &mut Findings) {
     let host = case.host;
     match &host.ptr {
         Observed::NotAsked(cause) => out.missing(Rule::Reverse, *cause),
         Observed::Failed(failure) => {
-            let code = if failure.cause == Cause::Lame { Code::PtrZoneLame } else { Code::PtrDnsFailure };
-            out.add(Found::of(code).because(failure.cause).detail(failure.cause.as_str()));
+            let found = match failure.cause {
+                Cause::Lame => {
+                    let days = case.policy.history.days(Fact::ReverseLame(host.address), host.scanned_at);
+                    Found::of(Code::PtrZoneLame).form(usize::from(days >= LAME_DAYS))
+                }
+                _ => Found::of(Code::PtrDnsFailure),
+            };
+            out.add(found.because(failure.cause).detail(failure.cause.as_str()));
         }
         Observed::Absent(absence) => missing(host.address, absence, out),
         Observed::Seen(records) if records.values.is_empty() => {

@@ -11,16 +11,14 @@ use crate::model::finding::Code;
 use crate::model::words::{Rule, Severity};
 
 const YES: Gathered = Gathered::Yes;
-const SEVERAL_RUNS: Gathered = Gathered::No("needs several runs");
 const OPT_IN: Gathered = Gathered::No("needs opt-in probes");
 const WHOLE_RUN: Gathered = Gathered::No("concerns the run, not a server: see `doctor`");
 
 /// `Code [severity: Rule = force, …] ["when" severity: …] => gathered, condition, why, example, remedy;` where `a / b`
-/// means observed / announced, and a form may end in `; REASON` when no scan finds it.
+/// means observed / announced.
 macro_rules! entries {
     ($($code:ident
-        $([$($when:literal)? $observed:ident $(/ $announced:ident)? : $($rule:ident = $force:ident $(/ $proxy:ident)?),*
-            $(; $unless:ident)?])+
+        $([$($when:literal)? $observed:ident $(/ $announced:ident)? : $($rule:ident = $force:ident $(/ $proxy:ident)?),*])+
         => $gathered:expr, $condition:literal, $why:literal, $example:literal, $remedy:literal;)+) => {
         &[$(Entry {
             code: Code::$code,
@@ -33,7 +31,6 @@ macro_rules! entries {
                     observed: $force,
                     announced: entries!(@or $force $(, $proxy)?),
                 }),*],
-                gathered: entries!(@or YES $(, $unless)?),
             }),+],
             gathered: $gathered,
             condition: $condition,
@@ -78,7 +75,7 @@ pub static TABLE: &[Entry] = entries! {
         "the connection was reset before a complete greeting", "a rate limiter or an intrusion filter does this",
         "reset after the connection was accepted",
         "exempt port 25 from the filter, or let it answer 421 instead of resetting; then scan again";
-    GreetingNone [E: Introduces = U] ["closed again at least 15 minutes later" E: Introduces = F; SEVERAL_RUNS] => YES,
+    GreetingNone [E: Introduces = U] ["an earlier run met the same at least 15 minutes before (--previous)" E: Introduces = F] => YES,
         "the server closed an accepted connection without a byte", "RFC 5321 §3.1, §3.8: a server owes 220, 4xx or 5xx",
         "a TCP wrapper that closes without a word",
         "answer 421 or 554 instead of closing, and check whether the service behind the wrapper runs";
@@ -320,7 +317,7 @@ pub static TABLE: &[Entry] = entries! {
         "no reverse zone is delegated: the denial comes from a registry's zone",
         "RFC 1912 §2.1; big receivers refuse such clients", "7.2.0.192.in-addr.arpa denied by 192.in-addr.arpa",
         "the provider must have the reverse zone delegated by the registry, and then publish the PTR";
-    PtrZoneLame [E: Reverse = U] ["in three runs at least 24 hours apart" E: Reverse = F; SEVERAL_RUNS] => YES,
+    PtrZoneLame [E: Reverse = U] ["two earlier runs met the same, all three at least 24 hours apart (--previous)" E: Reverse = F] => YES,
         "the reverse zone is delegated, and no server answers for it", "RFC 1912 §2.8; RFC 9499",
         "100.51.198.in-addr.arpa is delegated to servers that refuse it",
         "mend the NS records of the reverse zone, or serve the zone where they point";
@@ -388,8 +385,8 @@ pub static TABLE: &[Entry] = entries! {
     DnsblAttackListed [W:] => YES,
         "listed for attacks on other services", "the host may be compromised", "bl.blocklist.de=127.0.0.14",
         "inspect the host for intruders and for bots behind it";
-    DnsblStaleSuspect [W:] => SEVERAL_RUNS,
-        "names and reverse zone were mended since an earlier run, and the address is still listed",
+    DnsblStaleSuspect [W:] => YES,
+        "an earlier run (--previous) found the address listed and its names or reverse zone at fault; they are mended, and it is still listed",
         "lists are slow to forget", "reverse zone mended since the last run, still zen.spamhaus.org=127.0.0.3",
         "ask the list for removal";
     DnsblAllowListed [I:] => YES,
@@ -477,7 +474,7 @@ pub static TABLE: &[Entry] = entries! {
     MxMixedSpecial [W:] => YES,
         "some addresses of the exchange are public, some special-purpose", "senders waste tries on them",
         "mail.example.org A 198.51.100.7, A 10.0.0.1", "drop the special-purpose addresses";
-    MxAllUnreachable [E: Mx = U] ["in a second run too" E: Mx = F; SEVERAL_RUNS] => YES,
+    MxAllUnreachable [E: Mx = U] ["an earlier run could not reach any either (--previous)" E: Mx = F] => YES,
         "no address of any exchange accepts a connection", "RFC 5321 §5.1", "every address of every exchange times out",
         "start the service, open port 25, or publish `MX 0 .`";
     MxPrimaryUnreachable [W:] => YES,

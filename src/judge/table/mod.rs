@@ -64,8 +64,6 @@ pub struct Form {
     pub announced: Severity,
     /// Its effects; rules that are not named are untouched.
     pub effects: &'static [Effect],
-    /// Whether one scan can find it in this form.
-    pub gathered: Gathered,
 }
 
 impl Form {
@@ -78,7 +76,7 @@ impl Form {
     }
 }
 
-/// Whether one scan by this version gathers the evidence for a finding.
+/// Whether a scan by this version gathers the evidence for a finding, with `--previous` where that takes an earlier one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gathered {
     /// It does.
@@ -204,9 +202,6 @@ impl Form {
         if !self.when.is_empty() {
             write!(text, "; {}", self.when).expect(STRING);
         }
-        if self.gathered != Gathered::Yes {
-            write!(text, " ({})", self.gathered).expect(STRING);
-        }
         text
     }
 }
@@ -271,8 +266,6 @@ mod tests {
         assert!(explain_text(Some(Code::RelayOpen)).ends_with("  note       not gathered: needs opt-in probes\n"));
         assert_eq!(explain_json(Some(Code::RelayOpen))[0]["gathered"], "not gathered: needs opt-in probes");
         assert_eq!(explain_json(Some(Code::MxNull))[0]["gathered"], "yes");
-        let form = "; in a second run too (not gathered: needs several runs)\n";
-        assert!(explain_text(Some(Code::MxAllUnreachable)).contains(form));
     }
 
     #[test]

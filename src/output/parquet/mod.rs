@@ -1,7 +1,9 @@
-//! Rows as Parquet: the only place that knows arrow.
+//! Rows as Parquet: here, with what stands below, is the only place of the output that knows arrow.
 //! Comes in: rows. Goes out: row groups of 100,000 rows, zstd pages, and the footer at the end.
 //! Text is kept as it is: a Parquet reader is no terminal and no spreadsheet.
 //! Memory is bounded by rows and by bytes, so a run of hostile certificates does not grow it.
+
+mod evidence;
 
 use std::fmt;
 use std::io::{BufWriter, Write as _};
@@ -17,8 +19,10 @@ use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
-use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::schema::types::ColumnPath;
+
+pub(super) use evidence::EvidenceColumns;
 
 use super::columns::{COLUMNS, Cell, Kind, SCHEMA_VERSION};
 use super::file::{self, Destination, buffered};
@@ -107,10 +111,15 @@ impl Sink for Parquet {
 
     fn finish(mut self: Box<Self>, ending: Ending) -> Result<(), Error> {
         self.write_batch()?;
-        let mut buffer = self.writer.into_inner().map_err(|source| error(&self.place, source))?;
-        buffer.flush().map_err(|source| Error::io("write", &self.place, source))?;
-        file::commit(buffer, &self.place, ending)
+        end(self.writer, &self.place, ending)
     }
+}
+
+/// Writes the footer and commits.
+fn end(writer: ArrowWriter<BufWriter<Destination>>, place: &Path, ending: Ending) -> Result<(), Error> {
+    let mut buffer = writer.into_inner().map_err(|source| error(place, source))?;
+    buffer.flush().map_err(|source| Error::io("write", place, source))?;
+    file::commit(buffer, place, ending)
 }
 
 impl fmt::Debug for Parquet {
@@ -154,15 +163,20 @@ fn data_type(kind: Kind) -> DataType {
     }
 }
 
-fn properties() -> WriterProperties {
+/// What all our files have in common.
+fn begin() -> WriterPropertiesBuilder {
     let level = ZstdLevel::try_new(ZSTD_LEVEL).expect("1 is a level of zstd");
-    let mut properties = WriterProperties::builder()
+    WriterProperties::builder()
         .set_created_by(concat!("mxcensus ", env!("CARGO_PKG_VERSION")).to_owned())
         .set_compression(Compression::ZSTD(level))
         .set_max_row_group_row_count(Some(GROUP_ROWS))
         .set_max_row_group_bytes(Some(GROUP_BYTES))
-        .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_dictionary_enabled(false)
+}
+
+fn properties() -> WriterProperties {
+    let mut properties = begin()
+        .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_key_value_metadata(Some(vec![KeyValue::new("schema_version".to_owned(), SCHEMA_VERSION.to_string())]));
     for column in COLUMNS.iter().filter(|column| column.kind.words().is_some() || REPEATING.contains(&column.name)) {
         let mut path = vec![column.name.to_owned()];
