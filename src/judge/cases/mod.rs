@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use self::file::{File, Texts};
 use super::scene::letters;
-use super::table::{Entry, Force, Form, Gathered, TABLE};
+use super::table::{Entry, Force, Form, Gathered, TABLE, entry};
 use crate::model::assessment::Assessment;
 use crate::model::finding::{Code, Finding};
 use crate::model::words::{Basis, Profile, Rule, Verdict};
@@ -274,4 +274,33 @@ fn no_code_lacks_one_of_the_three_outcomes_and_no_form_goes_unseen() {
         wrong.extend(complete(entry, told.get(&entry.code).map_or(&[], Vec::as_slice)));
     }
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn a_case_that_is_wrong_is_told_with_its_key() {
+    let check = |kind, text: &str| {
+        let file: File = toml::from_str(text).map_err(|error| error.to_string())?;
+        check(entry(Code::PtrMissing), &Told { path: PathBuf::new(), kind, file })
+    };
+    let right = "verdicts = 'PPPPFPP'\nseverity = 'error'\nserver.ptr = 'nodata'";
+    assert_eq!(check(Kind::Fires, right), Ok(()));
+    for (kind, text, words) in [
+        (Kind::Fires, "verdict = 'PPPPFPP'", "unknown field `verdict`"),
+        (Kind::Fires, "server.prt = 'nodata'", "unknown field `prt`"),
+        (Kind::Fires, "server.ptr = 'no data'\nserver.name.a = 'none'", "server.name.a: \"none\""),
+        (Kind::Fires, "server.lists.bl9 = '127.0.0.2'", "bl9 is none of the lists"),
+        (Kind::Fires, "verdicts = 'PPPPPPP'\nserver.ptr = 'nodata'", "verdicts: "),
+        (Kind::Fires, "verdicts = 'PPPPFPP'\nserver.ptr = 'nodata'", "severity: "),
+        (Kind::Fires, "verdicts = 'PPPPPPP'\nseverity = 'error'", "absent"),
+        (Kind::Fires, "verdicts = 'PPPPFPP'\nserver = { ptr = 'nodata', tls = 'handshake-failed' }", "beside: "),
+        (Kind::Clear, "verdicts = 'PPPPFPP'\nserver.ptr = 'nodata'", "the code is there"),
+        (Kind::CannotTell, "verdicts = 'PPPPPPP'", "reverse is not unknown"),
+        (Kind::CannotTell, "verdicts = 'PPPPUPP'\nserver.ptr = 'not-asked'", "the cause is not named"),
+        (Kind::Fires, "previous = 'PPPPFFP'", "the case must be pending"),
+    ] {
+        let error = check(kind, text).expect_err(text);
+        assert!(error.contains(words), "{text}: {error}");
+    }
+    let lacking = |code| complete(entry(code), &[]).len();
+    assert_eq!((lacking(Code::PtrMissing), lacking(Code::GreetingSlow), lacking(Code::RelayOpen)), (2, 3, 1));
 }

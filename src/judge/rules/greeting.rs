@@ -81,8 +81,8 @@ fn conversation(case: &Case<'_>, out: &mut Findings) {
 fn cut_off(case: &Case<'_>, cause: Cause, out: &mut Findings) {
     let session = &case.host.session;
     let waited = session.elapsed_ms.saturating_sub(session.connect_ms.unwrap_or(0));
-    let lines = session.greeting.as_ref().map_or(0, |greeting| greeting.lines.len());
-    let bytes = session.greeting.as_ref().map_or(0, |greeting| greeting.raw.len());
+    let last = session.helo.as_ref().or(session.ehlo.as_ref()).or(session.greeting.as_ref());
+    let (lines, bytes) = last.map_or((0, 0), |reply| (reply.lines.len(), reply.raw.len()));
     let found = match cause {
         Cause::Tarpit => Found::of(Code::SmtpTarpit).detail(format!("{bytes} octets in {} s", waited / 1000)),
         Cause::TooLong => Found::of(Code::GreetingEndless).detail(format!("cut off after {lines} lines")),
