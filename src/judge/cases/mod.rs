@@ -296,7 +296,7 @@ fn a_case_that_is_wrong_is_told_with_its_key() {
         (Kind::Clear, "verdicts = 'PPPPFPP'\nserver.ptr = 'nodata'", "the code is there"),
         (Kind::CannotTell, "verdicts = 'PPPPPPP'", "reverse is not unknown"),
         (Kind::CannotTell, "verdicts = 'PPPPUPP'\nserver.ptr = 'not-asked'", "the cause is not named"),
-        (Kind::Fires, "previous = 'PPPPFFP'", "the case must be pending"),
+        (Kind::Fires, "previous.lame = ['yesterday']", "previous: \"yesterday\""),
     ] {
         let error = check(kind, text).expect_err(text);
         assert!(error.contains(words), "{text}: {error}");
