@@ -60,7 +60,7 @@ async fn judged() -> (Vec<Judged>, Policy) {
             excluded: false,
             unstable: false,
         };
-        judged.push(judge::assess(prober.gather(target).await, &policy));
+        judged.push(judge::assess(prober.settle(prober.gather(target).await), &policy));
     }
     (judged, policy)
 }

@@ -25,7 +25,7 @@ use crate::observe;
 use crate::output;
 use crate::plan::{self, Shard};
 use crate::probe::budget::Pace;
-use crate::probe::dnsbl::catalogue;
+use crate::probe::dnsbl::catalogue::{self, Terms};
 use crate::probe::smtp::session::{Caller, Limits};
 use crate::probe::smtp::tls;
 use crate::probe::{self, Families, Wanted, dns};
@@ -165,7 +165,7 @@ pub fn scan_in(args: typed::Scan, lab: Option<Lab>) -> Result<Meant, Error> {
     }
     let feeds = feeds(&args, world)?;
     let naming = Naming { lab: world.is_some() };
-    let (lists, quorum) = lists(&args, world)?;
+    let (lists, terms, quorum) = lists(&args, world)?;
     let (descriptors, mut notes) = descriptors()?;
     // In the lab both ends of a connection are ours.
     let ends = if world.is_some() { 2 } else { 1 };
@@ -219,6 +219,8 @@ pub fn scan_in(args: typed::Scan, lab: Option<Lab>) -> Result<Meant, Error> {
             port: args.port.unwrap_or_else(|| world.map_or(25, Lab::port)),
             endpoint: endpoint(world),
             lists,
+            terms,
+            ledger: None,
             smtp_rate: rate("--smtp-rate", args.smtp_rate, SMTP_RATE)?,
             sockets,
             per_network: rate("--per-network", args.per_network, NETWORK_RATE)?,
@@ -262,18 +264,18 @@ fn feeds(args: &typed::Scan, lab: Option<&Lab>) -> Result<Vec<Feed>, Error> {
     Ok(args.input.iter().cloned().map(Feed::File).collect())
 }
 
-fn lists(args: &typed::Scan, lab: Option<&Lab>) -> Result<(Arc<[List]>, Quorum), Error> {
+fn lists(args: &typed::Scan, lab: Option<&Lab>) -> Result<(Arc<[List]>, Vec<Terms>, Quorum), Error> {
     if let Some(lab) = lab
         && args.dnsbl.is_empty()
         && args.dnsbl_file.is_empty()
         && !args.no_dnsbl
     {
         let (lists, quorum) = lab.lists();
-        return Ok((lists.into(), quorum));
+        return Ok((lists.into(), Vec::new(), quorum));
     }
     let request = catalogue::Request { zones: args.dnsbl.clone(), files: args.dnsbl_file.clone(), none: args.no_dnsbl };
     let chosen = catalogue::choose(&request)?;
-    Ok((chosen.lists.into(), chosen.quorum))
+    Ok((chosen.lists.into(), chosen.terms, chosen.quorum))
 }
 
 /// Raises the soft limit to the hard one; says how many descriptors there are.

@@ -764,7 +764,7 @@ fn every_class_of_name_has_its_code_and_only_some_are_looked_up() {
 
 /// Servers whose rows or clients make more than one, or none of a domain's.
 fn others() -> Vec<Scene> {
-    let mut scenes = Vec::new();
+    let mut scenes = vec![Scene::with_domain(54, seen(vec![Ipv4Addr::new(127, 0, 0, 8)]))];
     let mut scene = dual(36);
     second(&mut scene).introduced.addresses.v6 = nodata();
     scenes.push(scene);

@@ -242,6 +242,7 @@ impl Lab {
                 ipv4: true,
                 ipv6: true,
                 names: false,
+                bits: false,
                 core: list == List::Bl1,
                 rate: None,
             }

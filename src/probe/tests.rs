@@ -49,6 +49,8 @@ fn settings(endpoint: SocketAddr) -> Settings {
         port: 25,
         endpoint: Arc::new(move |_, _| endpoint),
         lists: lists.into(),
+        terms: Vec::new(),
+        ledger: None,
         smtp_rate: 0.0,
         sockets: 10,
         per_network: 0.0,

@@ -348,8 +348,11 @@ pub static TABLE: &[Entry] = entries! {
     DnsblQuorumMissed [W: Unlisted = U] => YES,
         "too few healthy lists answered to call the address unlisted", "absence of evidence is no evidence", "",
         "run again with lists that answer";
-    RhsblListed [W:] => Gathered::No("domain lists are not asked"),
-        "a domain of the server is on a domain blocklist", "domain reputation", "", "look it up at the list";
+    RhsblListed [W:] => YES,
+        "the organisational domain of the introduction, of a confirmed PTR name or of the exchange is on a list of domain \
+         names; asked only of lists that are named",
+        "domain reputation: receivers weigh it, and no rule is broken by it", "example.org@dbl.spamhaus.org=127.0.1.2",
+        "look it up at the list, mend the cause, ask for removal";
     RelayOpen [E: Unlisted = F] => OPT_IN,
         "a test message was relayed for strangers", "RFC 5321 §7.9", "", "restrict relaying";
     RelayAcceptsRcpt [W:] => OPT_IN,

@@ -73,9 +73,18 @@ pub struct Entry {
     /// Whether it serves IPv6 addresses.
     #[serde(default)]
     pub ipv6: bool,
+    /// Whether the last octet of its codes is a mask.
+    #[serde(default)]
+    pub bits: bool,
+    /// A name that a list of domain names lists for tests, besides the one of RFC 5782 §5.
+    #[serde(default)]
+    pub test: Option<String>,
     /// Questions per second at most.
     #[serde(default)]
     pub rate: Option<f32>,
+    /// Questions per day (UTC) at most.
+    #[serde(default = "daily")]
+    pub daily: u32,
     /// Where a listing is looked up and removed.
     #[serde(default)]
     pub lookup: Option<String>,
@@ -113,6 +122,25 @@ const fn named() -> Offer {
 }
 const fn yes() -> bool {
     true
+}
+/// What nobody minds where no limit is published.
+const fn daily() -> u32 {
+    50_000
+}
+
+/// What a list is asked under, besides its table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Terms {
+    /// Questions per day (UTC) at most.
+    pub daily: u32,
+    /// A name that a list of domain names lists for tests, besides the one of RFC 5782 §5.
+    pub test: Option<Name>,
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self { daily: daily(), test: None }
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -187,7 +215,10 @@ impl Entry {
             core: false,
             ipv4: true,
             ipv6: true,
+            bits: false,
+            test: None,
             rate: None,
+            daily: daily(),
             lookup: None,
             usage: String::new(),
             status: Status::Alive,
@@ -213,8 +244,16 @@ impl Entry {
         });
         let rate = self.rate.filter(|rate| !(0.0..=1e6).contains(rate));
         let rate = rate.map(|rate| format!("has the rate {rate}, which is not between 0 and 1000000"));
-        let family = (!self.ipv4 && !self.ipv6).then(|| "serves neither IPv4 nor IPv6".to_owned());
-        code.or(rate).or(family)
+        let family =
+            (self.kind == Kind::Address && !self.ipv4 && !self.ipv6).then(|| "serves neither IPv4 nor IPv6".to_owned());
+        let test = self.test.as_ref().filter(|test| Name::parse(test).is_err());
+        let test = test.map(|test| format!("has the test entry {test:?}, which is no domain name"));
+        code.or(rate).or(family).or(test)
+    }
+
+    /// What it is asked under.
+    pub(super) fn terms(&self) -> Terms {
+        Terms { daily: self.daily, test: self.test.as_deref().and_then(|test| Name::parse(test).ok()) }
     }
 
     /// The list as it is asked under this zone, which holds the key if there is one.
@@ -232,14 +271,16 @@ impl Entry {
             class: code.class,
             weight: code.weight,
         });
+        let addresses = self.kind == Kind::Address;
         let shown = if self.zone.starts_with("KEY.") { self.zone.clone() } else { redacted(zone) };
         Ok(List {
             zone: Name::parse(zone)?,
             shown: Arc::from(shown),
             codes: std::iter::once(refusals).chain(codes).collect(),
-            ipv4: self.ipv4,
-            ipv6: self.ipv6,
-            names: self.kind == Kind::Name,
+            ipv4: addresses && self.ipv4,
+            ipv6: addresses && self.ipv6,
+            names: !addresses,
+            bits: self.bits,
             core: self.core,
             lookup: self.lookup.as_deref().map(Arc::from),
             rate: self.rate,
@@ -264,11 +305,13 @@ impl fmt::Debug for Key {
 pub(super) struct Own {
     zone: String,
     key: Option<Key>,
+    kind: Option<Kind>,
     core: Option<bool>,
     ipv4: Option<bool>,
     ipv6: Option<bool>,
+    bits: Option<bool>,
+    test: Option<String>,
     rate: Option<f32>,
-    /// Questions per day at most: spread evenly over the day.
     daily: Option<u32>,
     lookup: Option<String>,
     codes: Option<Vec<Code>>,
@@ -290,14 +333,15 @@ impl Own {
         let keyed = self.key.is_some().then(|| normal(&self.zone)).filter(|zone| zone.starts_with("key."));
         let shown = keyed.map(|zone| zone.replacen("key.", "KEY.", 1));
         let base = find(&zone).cloned().unwrap_or_else(|| Entry::unknown(shown.as_deref().unwrap_or(&zone)));
-        #[expect(clippy::cast_possible_truncation, reason = "a rate needs no more digits than f32 has")]
-        let spread = self.daily.map(|daily| (f64::from(daily) / 86_400.0) as f32);
-        let rate = self.rate.or(base.rate);
         Entry {
+            kind: self.kind.unwrap_or(base.kind),
             core: self.core.unwrap_or(base.core),
             ipv4: self.ipv4.unwrap_or(base.ipv4),
             ipv6: self.ipv6.unwrap_or(base.ipv6),
-            rate: rate.map_or(spread, |rate| Some(spread.map_or(rate, |spread| rate.min(spread)))),
+            bits: self.bits.unwrap_or(base.bits),
+            test: self.test.or(base.test),
+            rate: self.rate.or(base.rate),
+            daily: self.daily.unwrap_or(base.daily),
             lookup: self.lookup.or(base.lookup),
             codes: self.codes.unwrap_or(base.codes),
             ..base
