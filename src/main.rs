@@ -15,7 +15,7 @@ use mxcensus::model::words::Rule;
 use mxcensus::output::schema;
 use mxcensus::scan::progress::say_plainly;
 use mxcensus::scan::stop::{Level, Stop};
-use mxcensus::{config, judge, observe, scan};
+use mxcensus::{config, judge, lists, observe, scan};
 
 fn main() -> ExitCode {
     let cli = match arguments(&std::env::args_os().collect::<Vec<_>>()) {
@@ -92,6 +92,12 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
                 say_plainly(&counts.to_string());
             }
             Ok(ExitCode::SUCCESS)
+        }
+        Command::Lists(args) => {
+            let job = config::lists(&args)?;
+            let (page, complaint) = runtime().block_on(lists::run(job))?;
+            complaint.iter().for_each(|complaint| say_plainly(&format!("warning: {complaint}")));
+            print(&page)
         }
         Command::Explain(args) => {
             let code = args.finding.map(|wanted| {

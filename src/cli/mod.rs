@@ -4,6 +4,7 @@
 
 pub mod file;
 pub mod lab;
+pub mod lists;
 pub mod observe;
 pub mod scan;
 
@@ -40,6 +41,8 @@ pub enum Command {
     Lab(lab::Lab),
     /// Introductions out of your own mail logs, as CSV for `scan`
     Observe(observe::Observe),
+    /// The blocklists: the catalogue, and the health of those a scan would ask
+    Lists(lists::Lists),
     /// What a finding means, its reference, how to mend it
     Explain(Explain),
     /// The columns of a row, printed from the code

@@ -2,9 +2,10 @@
 //! Comes in: what the user names, and what is known of lists. Goes out: the run's lists and the quorum of rule 5.
 //! A list that nobody should ask is refused with its reason, never left out in silence.
 
+use std::fmt;
 use std::path::PathBuf;
 
-pub use super::entry::{Code, Entry, FileError, Kind, Offer, Status, Terms, denied, known, redacted};
+pub use super::entry::{Code, Deny, Entry, FileError, Kind, Offer, Status, Terms, denials, denied, known, redacted};
 use super::entry::{find, normal, read};
 use crate::model::dnsbl::{List, Quorum};
 use crate::model::name::NameError;
@@ -13,7 +14,7 @@ use crate::model::name::NameError;
 const QUORUM: f32 = 1.5;
 
 /// What the user asks for.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Request {
     /// Zones by name; of a list with a key, the zone with the key in it.
     pub zones: Vec<String>,
@@ -21,6 +22,14 @@ pub struct Request {
     pub files: Vec<PathBuf>,
     /// Ask no list at all.
     pub none: bool,
+}
+
+impl fmt::Debug for Request {
+    /// Shows no key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let zones: Vec<String> = self.zones.iter().map(|zone| redacted(zone)).collect();
+        f.debug_struct("Request").field("zones", &zones).field("files", &self.files).field("none", &self.none).finish()
+    }
 }
 
 /// What a run asks.

@@ -8,7 +8,7 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::model::dnsbl::{CodeRule, List, ListClass};
 use crate::model::name::{Name, NameError};
@@ -150,11 +150,14 @@ struct Catalogue {
     deny: Vec<Deny>,
 }
 
-#[derive(Debug, Deserialize)]
+/// Zones that nobody should ask.
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-struct Deny {
-    zones: Vec<String>,
-    why: String,
+pub struct Deny {
+    /// The zones; a first label `*` stands for the zone below it and everything in it.
+    pub zones: Vec<String>,
+    /// Why not.
+    pub why: String,
 }
 
 static BUILT_IN: LazyLock<Catalogue> =
@@ -163,6 +166,11 @@ static BUILT_IN: LazyLock<Catalogue> =
 /// The lists this program knows, in the order of the file.
 pub fn known() -> &'static [Entry] {
     &BUILT_IN.list
+}
+
+/// The zones that nobody should ask, in the order of the file.
+pub fn denials() -> &'static [Deny] {
+    &BUILT_IN.deny
 }
 
 /// Why a zone must not be asked; None when it may.
@@ -249,6 +257,11 @@ impl Entry {
         let test = self.test.as_ref().filter(|test| Name::parse(test).is_err());
         let test = test.map(|test| format!("has the test entry {test:?}, which is no domain name"));
         code.or(rate).or(family).or(test)
+    }
+
+    /// The list as its table has it, a key in no place; None for a zone that is no name.
+    pub fn as_list(&self) -> Option<List> {
+        self.list(&self.zone).ok()
     }
 
     /// What it is asked under.

@@ -188,11 +188,13 @@ impl Panel {
         join_all(tested).await
     }
 
-    /// The lists as they serve in this run: one whose IPv6 part has no test entry is asked about IPv4 only.
+    /// The lists as they serve in this run, for the judge and for whoever keeps evidence: one whose IPv6 part has no test
+    /// entry serves IPv4 only, and the zone is the one that may be shown.
     pub fn lists(&self) -> Arc<[List]> {
         let served = self.members.iter().map(|member| {
             let ipv6 = member.list.ipv6 && member.six.load(Ordering::Relaxed);
-            List { ipv6, ..member.list.clone() }
+            let zone = Name::trusted(member.list.shown.to_ascii_lowercase());
+            List { zone, ipv6, ..member.list.clone() }
         });
         served.collect()
     }
