@@ -62,7 +62,7 @@ impl Responder {
     }
 
     /// What the list that turns answers once it has.
-    fn turned(&self, query: &Query) -> Option<Found> {
+    fn turned(&self, query: &Query<'_>) -> Option<Found> {
         let turn = self.turn.filter(|_| query.name.ends_with(TURNS))?;
         let has_turned = self.asked.fetch_add(1, Ordering::Relaxed) >= turn.after;
         (has_turned && query.asked == kind::A).then(|| Found::address(turn.code.into()))
