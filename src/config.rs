@@ -18,7 +18,6 @@ use crate::input;
 use crate::lab::{self, Lab, Numbering};
 use crate::lists;
 use crate::model::address::Allowed;
-use crate::model::dnsbl::{List, Quorum};
 use crate::model::introduction::Naming;
 use crate::model::name::Name;
 use crate::model::target::parse_network;
@@ -27,7 +26,7 @@ use crate::observe;
 use crate::output;
 use crate::plan::{self, Shard};
 use crate::probe::budget::Pace;
-use crate::probe::dnsbl::catalogue::{self, Terms};
+use crate::probe::dnsbl::catalogue::{self, Chosen};
 use crate::probe::dnsbl::ledger::Ledger;
 use crate::probe::dnsbl::panel::Panel;
 use crate::probe::smtp::session::{Caller, Limits};
@@ -169,7 +168,7 @@ pub fn scan_in(args: typed::Scan, lab: Option<Lab>) -> Result<Meant, Error> {
     }
     let feeds = feeds(&args, world)?;
     let naming = Naming { lab: world.is_some() };
-    let (lists, terms, quorum) = lists_of(&args, world)?;
+    let Chosen { lists, terms, quorum } = lists_of(&args, world)?;
     // The lab's lists are nobody's, and may be asked as much as one likes.
     let budgeted = world.is_none() && wanted(&args).dnsbl && !lists.is_empty();
     let ledger = budgeted.then(|| Ledger::new(&state(args.state.as_deref()), &lists, &terms));
@@ -225,7 +224,7 @@ pub fn scan_in(args: typed::Scan, lab: Option<Lab>) -> Result<Meant, Error> {
             caller: caller(&args, profile, naming, world)?,
             port: args.port.unwrap_or_else(|| world.map_or(25, Lab::port)),
             endpoint: endpoint(world),
-            lists,
+            lists: lists.into(),
             terms,
             ledger,
             smtp_rate: rate("--smtp-rate", args.smtp_rate, SMTP_RATE)?,
@@ -271,18 +270,17 @@ fn feeds(args: &typed::Scan, lab: Option<&Lab>) -> Result<Vec<Feed>, Error> {
     Ok(args.input.iter().cloned().map(Feed::File).collect())
 }
 
-fn lists_of(args: &typed::Scan, lab: Option<&Lab>) -> Result<(Arc<[List]>, Vec<Terms>, Quorum), Error> {
+fn lists_of(args: &typed::Scan, lab: Option<&Lab>) -> Result<Chosen, Error> {
     if let Some(lab) = lab
         && args.dnsbl.is_empty()
         && args.dnsbl_file.is_empty()
         && !args.no_dnsbl
     {
         let (lists, quorum) = lab.lists();
-        return Ok((lists.into(), Vec::new(), quorum));
+        return Ok(Chosen { lists, terms: Vec::new(), quorum });
     }
     let request = catalogue::Request { zones: zones(&args.dnsbl), files: args.dnsbl_file.clone(), none: args.no_dnsbl };
-    let chosen = catalogue::choose(&request)?;
-    Ok((chosen.lists.into(), chosen.terms, chosen.quorum))
+    Ok(catalogue::choose(&request)?)
 }
 
 fn zones(typed: &[typed::Zone]) -> Vec<String> {

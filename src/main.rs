@@ -96,7 +96,9 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
         Command::Lists(args) => {
             let job = config::lists(&args)?;
             let (page, complaint) = runtime().block_on(lists::run(job))?;
-            complaint.iter().for_each(|complaint| say_plainly(&format!("warning: {complaint}")));
+            if let Some(complaint) = complaint {
+                say_plainly(&format!("warning: {complaint}"));
+            }
             print(&page)
         }
         Command::Explain(args) => {

@@ -29,7 +29,8 @@ pub struct Lists {
     /// For the whole lookup, repetitions included [default: 15s]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub dns_timeout: Option<Duration>,
-    /// Where the blocklists' budget of the day is kept [default: mxcensus in $XDG_STATE_HOME or ~/.local/state]
+    /// Where the blocklists' budget of the day is kept [default: mxcensus in the XDG state home,
+    /// ~/.local/state]
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
 }

@@ -149,7 +149,8 @@ pub struct Scan {
     /// Makes order, labels and the lab's world reproducible
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Run")]
     pub seed: u64,
-    /// Where the blocklists' budget of the day is kept [default: mxcensus in $XDG_STATE_HOME or ~/.local/state]
+    /// Where the blocklists' budget of the day is kept [default: mxcensus in the XDG state home,
+    /// ~/.local/state]
     #[arg(long, value_name = "DIR", help_heading = "Run")]
     pub state: Option<PathBuf>,
     /// TOML with the same names; the command line wins

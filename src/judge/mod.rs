@@ -184,7 +184,9 @@ fn server(case: &Case<'_>, out: &mut Findings) {
         Verdict::Unknown => NAME_RULES.into_iter().for_each(|rule| out.missing(rule, Cause::NoIntroduction)),
         verdict => {
             let cause = out.cause(Rule::Introduces).filter(|_| verdict == Verdict::Na).unwrap_or(Cause::NoName);
-            NAME_RULES.into_iter().for_each(|rule| out.na(rule, cause));
+            for rule in NAME_RULES {
+                out.na(rule, cause);
+            }
         }
     }
     reverse::judge(case, out);

@@ -113,8 +113,9 @@ impl List {
         let whole = |rule: &&CodeRule| (rule.from..=rule.to).contains(&code);
         let refusal = self.codes.iter().find(|rule| whole(rule) && rule.class == ListClass::Refusal);
         let of_bit = move |rule: &&CodeRule| {
-            let ([a, b, c, mask], [x, y, z, set]) = (rule.from.octets(), code.octets());
-            rule.from == rule.to && [a, b, c] == [x, y, z] && mask.is_power_of_two() && set & mask != 0
+            let ([.., bit], [.., set]) = (rule.from.octets(), code.octets());
+            let same_net = rule.from.to_bits() >> 8 == code.to_bits() >> 8;
+            rule.from == rule.to && same_net && bit.is_power_of_two() && set & bit != 0
         };
         let bits = self.bits && refusal.is_none();
         let masked = self.codes.iter().filter(move |rule| bits && of_bit(rule));

@@ -191,7 +191,7 @@ pub static COLUMNS: &[Column] = &[
     column("dnsbl_unknown", Kind::List, "`zone=why` of each list that gave no usable answer",
         |row| listed(row, &row.assessment.lists_unknown)),
     column("rhsbl_listed", Kind::List, "`domain@zone=code` of each listing of a domain: of the introduction, a confirmed PTR name, the exchange; a finding, never a verdict",
-        |row| domains(row)),
+        domains),
     column("introduces", Kind::Verdict, "rule 1: the server introduces itself", |row| verdict(row, Rule::Introduces)),
     column("fqdn", Kind::Verdict, "rule 2: the introduction is a fully qualified domain name", |row| verdict(row, Rule::Fqdn)),
     column("exists", Kind::Verdict, "rule 3: that name exists in DNS", |row| verdict(row, Rule::Exists)),

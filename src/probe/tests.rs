@@ -327,8 +327,8 @@ async fn a_list_of_domain_names_is_asked_about_each_organisation_once_and_never_
 
 #[tokio::test]
 async fn a_key_is_in_no_evidence() {
-    let (endpoint, _) = server().await;
     const KEY: &str = "abcdefghijklmnopqrstuvwxyz";
+    let (endpoint, _) = server().await;
     let zone = format!("{KEY}.zen.dq.spamhaus.net");
     let chosen = choose(&Request { zones: vec![zone.clone()], ..Request::default() }).unwrap();
     let world = format!(

@@ -207,7 +207,7 @@ pub async fn run(job: Job, stop: Stop) -> Result<Outcome, Error> {
     let named = std::mem::replace(&mut lists, prober.lists());
     if !job.quiet {
         warn_of_lists(&named, &lists, &health);
-        prober.complaint().iter().for_each(|complaint| say_plainly(&format!("warning: {complaint}")));
+        warn(prober.complaint());
     }
     let policy = Policy { profile: job.profile, naming, allowed, lists, health, quorum: job.quorum };
     let sink = output::open(job.output.as_deref(), &job.format).map_err(Error::Open)?;
@@ -253,7 +253,7 @@ pub async fn run(job: Job, stop: Stop) -> Result<Outcome, Error> {
     if !job.quiet {
         say_plainly(done.tally.summary(job.colour).trim_end());
         tell_of_lists(&facts.lists);
-        prober.complaint().iter().for_each(|complaint| say_plainly(&format!("warning: {complaint}")));
+        warn(prober.complaint());
         if facts.work.lost > 0 {
             say_plainly(&format!(
                 "warning: the evidence of {} servers had no place in memory and could not be kept on disk: rows that needed it \
@@ -306,6 +306,12 @@ async fn answering<L: Lookup>(lookup: &L, settings: &dns::Settings) -> Result<()
             Err(Error::Invents { resolvers: resolvers(), name: nobody.name })
         }
         _ => Ok(()),
+    }
+}
+
+fn warn(complaint: Option<String>) {
+    if let Some(complaint) = complaint {
+        say_plainly(&format!("warning: {complaint}"));
     }
 }
 

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::task::JoinSet;
 
 use super::Error;
 use super::hold::{GivenUp, Held, Hold};
@@ -128,43 +129,13 @@ pub(super) async fn run<L: Lookup>(parts: Parts<L>) -> Result<Done, Error> {
         })?
     };
 
-    let mut crew = tokio::task::JoinSet::new();
+    let mut behind = judges(&judge, Arc::clone(&hold), workers);
+    let mut crew = JoinSet::new();
     for slot in 0..workers {
-        let (take, prober, hold, judge) = (take.clone(), Arc::clone(&prober), Arc::clone(&hold), judge.clone());
-        let in_flight = Arc::clone(&in_flight);
-        crew.spawn(async move {
-            while let Ok(Work { index, target }) = take.recv().await {
-                in_flight.set(slot, Some(Arc::clone(&target.text)));
-                let gathered = gather(&prober, target).await;
-                let passed = hold.put(Held { index, gathered }).await;
-                in_flight.set(slot, None);
-                let given_up = match passed {
-                    Ok(Some(held)) => judge.judge(held).await.is_err(),
-                    Ok(None) => false,
-                    Err(_given_up) => true,
-                };
-                if given_up {
-                    break;
-                }
-            }
-        });
+        let worker = Worker { slot, take: take.clone(), in_flight: Arc::clone(&in_flight), hold: Arc::clone(&hold) };
+        crew.spawn(worker.work(judge.clone()));
     }
-    // What was held comes out in bursts: enough judges to use the machine, and no more.
-    let mut behind = tokio::task::JoinSet::new();
-    let (ready, judged) = async_channel::bounded::<Held>(256);
-    for _ in 0..thread::available_parallelism().map_or(2, NonZero::get).min(workers) {
-        let (judged, judge) = (judged.clone(), judge.clone());
-        behind.spawn(async move {
-            while let Ok(held) = judged.recv().await {
-                if judge.judge(held).await.is_err() {
-                    break;
-                }
-            }
-        });
-    }
-    drop((judge, judged));
-    let keeper = Arc::clone(&hold);
-    behind.spawn(async move { keeper.keep(ready).await });
+    drop(judge);
 
     let mut ticks = tokio::time::interval(progress.interval());
     ticks.tick().await;
@@ -235,6 +206,53 @@ fn total(sources: &[Source], known: Option<u64>) -> Total {
 async fn gather<L: Lookup>(prober: &Prober<L>, target: Target) -> Gathered {
     let gathered = AssertUnwindSafe(prober.gather(target.clone())).catch_unwind().await;
     gathered.unwrap_or_else(|_panic| prober.broken(target))
+}
+
+/// One of the crew.
+struct Worker<L> {
+    slot: usize,
+    take: async_channel::Receiver<Work>,
+    in_flight: Arc<InFlight>,
+    hold: Arc<Hold<L>>,
+}
+
+impl<L: Lookup> Worker<L> {
+    /// Gathers targets until there are no more, or the run is being given up.
+    async fn work(self, judge: Judge<L>) {
+        while let Ok(Work { index, target }) = self.take.recv().await {
+            self.in_flight.set(self.slot, Some(Arc::clone(&target.text)));
+            let gathered = gather(&judge.prober, target).await;
+            let passed = self.hold.put(Held { index, gathered }).await;
+            self.in_flight.set(self.slot, None);
+            let given_up = match passed {
+                Ok(Some(held)) => judge.judge(held).await.is_err(),
+                Ok(None) => false,
+                Err(GivenUp) => true,
+            };
+            if given_up {
+                return;
+            }
+        }
+    }
+}
+
+/// The keeper of the hold, and those who judge what it lets go: that comes in bursts, so there are enough of them to use the
+/// machine, and no more.
+fn judges<L: Lookup>(judge: &Judge<L>, hold: Arc<Hold<L>>, workers: usize) -> JoinSet<()> {
+    let mut behind = JoinSet::new();
+    let (ready, released) = async_channel::bounded::<Held>(256);
+    for _ in 0..thread::available_parallelism().map_or(2, NonZero::get).min(workers) {
+        let (released, judge) = (released.clone(), judge.clone());
+        behind.spawn(async move {
+            while let Ok(held) = released.recv().await {
+                if judge.judge(held).await.is_err() {
+                    return;
+                }
+            }
+        });
+    }
+    behind.spawn(async move { hold.keep(ready).await });
+    behind
 }
 
 /// What turns gathered targets into rows for the writer.

@@ -81,14 +81,15 @@ impl Tally {
         let unhealthy = unhealthy(list, health, listing);
         let answered = self.answered(list, listing);
         if list.codes.iter().any(|rule| rule.class == ListClass::Policy) {
-            self.policy_unknown = self.policy_unknown.or(match (&unhealthy, &answered, answer) {
+            let unknown = match (&unhealthy, &answered, answer) {
                 (_, _, Observed::NotAsked(Cause::NotAsked)) => None,
                 (_, _, Observed::NotAsked(cause)) => Some(*cause),
                 (_, _, Observed::Failed(failure)) => Some(failure.cause),
                 _ if listing.is_some_and(|listing| listing.void) => Some(Cause::ListUnhealthy),
                 (Some(_), ..) | (_, Answered::Nothing(_), _) => Some(Cause::QuorumMissed),
                 (None, Answered::No | Answered::Codes(_), _) => None,
-            });
+            };
+            self.policy_unknown = self.policy_unknown.or(unknown);
         }
         match (unhealthy, answered) {
             (Some(unhealthy), _) => self.distrust(list, unhealthy),
@@ -364,7 +365,9 @@ mod tests {
     fn trust_of_level_two_mitigates_a_sum_below_one_and_a_half() {
         let detail = |trust: u8, lists: &[usize]| {
             let mut scene = Scene::good(53);
-            lists.iter().for_each(|at| hit(&mut scene, *at, [127, 0, 0, 2]));
+            for at in lists {
+                hit(&mut scene, *at, [127, 0, 0, 2]);
+            }
             let rule = &mut Arc::make_mut(&mut scene.policy.lists)[4].codes[0];
             (rule.from, rule.to) = ([127, 0, 5, 0].into(), [127, 0, 5, 3].into());
             hit(&mut scene, 4, [127, 0, 5, trust]);

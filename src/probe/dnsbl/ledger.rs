@@ -183,7 +183,7 @@ impl Book {
     }
 
     fn write(&self, entries: &[Entry]) -> io::Result<Vec<u32>> {
-        let folder = self.path.parent().unwrap_or(Path::new("."));
+        let folder = self.path.parent().unwrap_or_else(|| Path::new("."));
         fs::create_dir_all(folder)?;
         let lock = File::create(self.path.with_extension("lock"))?;
         let begun = std::time::Instant::now();
@@ -258,7 +258,9 @@ mod tests {
     fn ledger(folder: &Path, daily: u32) -> Ledger {
         let zones = vec!["bl.spamcop.net".to_owned(), KEYED.to_owned()];
         let Chosen { lists, mut terms, .. } = choose(&Request { zones, ..Request::default() }).unwrap();
-        terms.iter_mut().for_each(|terms| terms.daily = daily);
+        for terms in &mut terms {
+            terms.daily = daily;
+        }
         Ledger { clock: || 20_000, ..Ledger::new(folder, &lists, &terms) }
     }
 
