@@ -24,7 +24,7 @@ impl Page<'_> {
         for line in self.lists.iter().filter(|line| line.asked) {
             line.text(&mut out, colour);
         }
-        out.push_str("\nIn the catalogue, and asked only when named with --dnsbl:\n");
+        out.push_str("\nIn the catalogue, and asked when named with --dnsbl or --dnsbl-file:\n");
         for line in self.lists.iter().filter(|line| !line.asked) {
             line.text(&mut out, colour);
         }
@@ -102,7 +102,8 @@ impl Line<'_> {
             out.push_str(off);
             out.push('\n');
         }
-        field(out, "lists", &format!("{families}{core}"));
+        let default = self.default.map_or_else(String::new, |default| format!("; by default: {default}"));
+        field(out, "lists", &format!("{families}{core}{default}"));
         field(out, "codes", &self.codes("; "));
         let rate = self.rate.map_or_else(String::new, |rate| format!("{rate} questions a second, "));
         field(out, "limits", &format!("{rate}{} a day", self.daily));

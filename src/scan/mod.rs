@@ -4,6 +4,7 @@
 //! Every record that is read ends as a row or a reject, and the run says so at its end.
 
 mod hold;
+mod lists;
 mod pipeline;
 pub mod progress;
 mod reader;
@@ -20,7 +21,7 @@ use crate::input;
 use crate::judge::policy::Policy;
 use crate::model::address::Allowed;
 use crate::model::dns::{Data, Question, RecordType};
-use crate::model::dnsbl::{Health, List, Quorum};
+use crate::model::dnsbl::{Health, Quorum};
 use crate::model::introduction::Naming;
 use crate::model::name::Name;
 use crate::model::observed::Observed;
@@ -206,8 +207,8 @@ pub async fn run(job: Job, stop: Stop) -> Result<Outcome, Error> {
     let health = if wanted.dnsbl { prober.first_test().await } else { vec![Health::Healthy; lists.len()] };
     let named = std::mem::replace(&mut lists, prober.lists());
     if !job.quiet {
-        warn_of_lists(&named, &lists, &health);
-        warn(prober.complaint());
+        lists::warn_of(&named, &lists, &health);
+        lists::warn(prober.complaint());
     }
     let policy = Policy { profile: job.profile, naming, allowed, lists, health, quorum: job.quorum };
     let sink = output::open(job.output.as_deref(), &job.format).map_err(Error::Open)?;
@@ -252,8 +253,8 @@ pub async fn run(job: Job, stop: Stop) -> Result<Outcome, Error> {
     }
     if !job.quiet {
         say_plainly(done.tally.summary(job.colour).trim_end());
-        tell_of_lists(&facts.lists);
-        warn(prober.complaint());
+        lists::tell_of(&facts.lists);
+        lists::warn(prober.complaint());
         if facts.work.lost > 0 {
             say_plainly(&format!(
                 "warning: the evidence of {} servers had no place in memory and could not be kept on disk: rows that needed it \
@@ -306,41 +307,6 @@ async fn answering<L: Lookup>(lookup: &L, settings: &dns::Settings) -> Result<()
             Err(Error::Invents { resolvers: resolvers(), name: nobody.name })
         }
         _ => Ok(()),
-    }
-}
-
-fn warn(complaint: Option<String>) {
-    if let Some(complaint) = complaint {
-        say_plainly(&format!("warning: {complaint}"));
-    }
-}
-
-/// Says which lists are left out of the run, wholly or for IPv6: those named, as they serve, with their health.
-fn warn_of_lists(named: &[List], served: &[List], health: &[Health]) {
-    for ((named, served), health) in named.iter().zip(served).zip(health) {
-        let list = &named.shown;
-        if *health != Health::Healthy {
-            say_plainly(&format!("warning: the blocklist {list} is left out of this run: it {health}"));
-        } else if named.ipv6 && !served.ipv6 {
-            say_plainly(&format!(
-                "note: the blocklist {list} is not asked about IPv6 addresses in this run: it has no test entry for them"
-            ));
-        }
-    }
-}
-
-/// Says which lists were left out while the run went on.
-fn tell_of_lists(accounts: &[Account]) {
-    for Account { list, off, off_since, void, tests, .. } in accounts {
-        // Those that failed the first test were told of before the run.
-        if let (Some(why), Some(since)) = (off, off_since.and_then(rfc3339))
-            && *tests != 1
-        {
-            say_plainly(&format!(
-                "warning: the blocklist {list} was left out from {since} on: it {why}; {void} of its answers before that are \
-                 not believed"
-            ));
-        }
     }
 }
 

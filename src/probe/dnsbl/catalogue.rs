@@ -5,8 +5,10 @@
 use std::fmt;
 use std::path::PathBuf;
 
-pub use super::entry::{Code, Deny, Entry, FileError, Kind, Offer, Status, Terms, denials, denied, known, redacted};
-use super::entry::{find, normal, read};
+pub use super::entry::{Code, Deny, Entry, Kind, Offer, Status, Terms, denials, denied, known, redacted};
+use super::entry::{find, normal};
+pub use super::own::FileError;
+use super::own::read;
 use crate::model::dnsbl::{List, Quorum};
 use crate::model::name::NameError;
 

@@ -6,6 +6,7 @@ pub mod catalogue;
 mod entry;
 pub mod health;
 pub mod ledger;
+mod own;
 pub mod panel;
 pub mod query;
 pub mod watch;

@@ -170,6 +170,7 @@ impl Panel {
             return Err(Cause::ListUnhealthy);
         }
         self.questions.fetch_add(1, Ordering::Relaxed);
+        member.watch().asked();
         Ok(without_key(lookup.lookup(&Question { name, kind: T::KIND }).await.typed(), &member.list))
     }
 

@@ -86,12 +86,12 @@ impl Standing {
     }
 }
 
-/// What was counted of one list in a run, tests included.
+/// What was counted of one list in a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Account {
     /// The list as it may be shown.
     pub list: String,
-    /// Questions asked.
+    /// Questions sent, those for reasons and of tests included.
     pub asked: u64,
     /// Listings among the answers.
     pub hits: u64,
@@ -158,7 +158,6 @@ impl Watch {
 
     /// Takes an answer in; tells the stretch it belongs to, and whether a test is due. The time is milliseconds since 1970.
     pub fn note(&mut self, said: Said, now_ms: i64) -> (Stretch, bool) {
-        self.account.asked += 1;
         match said {
             Said::Listed(_) => self.account.hits += 1,
             Said::Refused(_) => self.account.refused += 1,
@@ -244,7 +243,7 @@ impl Watch {
         self.testing = true;
     }
 
-    /// A question of a test.
+    /// A question is sent: about a name, for a reason, or of a test.
     pub const fn asked(&mut self) {
         self.account.asked += 1;
     }
@@ -328,7 +327,7 @@ mod tests {
         let (late, _) = watch.note(Said::Unlisted, 7);
         assert_eq!(watch.standing().of(late), Belief::Void);
         let account = watch.account("bl");
-        assert_eq!((account.asked, account.hits, account.void, account.tests), (3, 1, 2, 3));
+        assert_eq!((account.hits, account.void, account.tests), (1, 2, 3));
         assert_eq!(account.off.as_deref(), Some("lists everything"));
         assert!(watch.due().is_none() && !watch.is_open());
     }
