@@ -134,7 +134,7 @@ impl<L: Lookup> Hold<L> {
 
     /// Whether somebody waits for what is held here: for room, or for the window.
     fn is_pressing(&self) -> bool {
-        let count = self.held().len();
+        let count = usize::try_from(get(&self.counts.held)).unwrap_or(usize::MAX);
         let is_full = count >= self.capacity.div_ceil(2);
         // The reader waits for rows, the workers for the reader, and the rows are here.
         let is_stuck = || {
