@@ -13,13 +13,14 @@ use ipnet::IpNet;
 use serde_json::json;
 
 use crate::cli::judge::Judge;
+use crate::cli::lists::{Lists, ListsFormat};
 use crate::cli::observe::{LogFormat, Observe};
 use crate::cli::scan as typed;
 use crate::cli::tables::Tables as Folder;
 use crate::input;
 use crate::lab::{self, Lab, Numbering};
+use crate::lists;
 use crate::model::address::Allowed;
-use crate::model::dnsbl::{List, Quorum};
 use crate::model::introduction::Naming;
 use crate::model::name::Name;
 use crate::model::tables::{self, Given, Table, Tables};
@@ -29,7 +30,9 @@ use crate::observe;
 use crate::output;
 use crate::plan::{self, Shard};
 use crate::probe::budget::Pace;
-use crate::probe::dnsbl::catalogue;
+use crate::probe::dnsbl::catalogue::{self, Chosen};
+use crate::probe::dnsbl::ledger::Ledger;
+use crate::probe::dnsbl::panel::Panel;
 use crate::probe::smtp::session::{Caller, Limits};
 use crate::probe::smtp::tls;
 use crate::probe::{self, Families, Wanted, dns};
@@ -198,7 +201,10 @@ pub fn scan_in(args: typed::Scan, lab: Option<Lab>) -> Result<Meant, Error> {
     }
     let feeds = feeds(&args, world)?;
     let naming = if world.is_some() { Naming::in_lab() } else { Naming::built_in() }.by(tables);
-    let (lists, quorum) = lists(&args, world)?;
+    let Chosen { lists, terms, quorum } = lists_of(&args, world)?;
+    // The lab's lists are nobody's, and may be asked as much as one likes.
+    let budgeted = world.is_none() && wanted(&args).dnsbl && !lists.is_empty();
+    let ledger = budgeted.then(|| Ledger::new(&state(args.state.as_deref()), &lists, &terms));
     let (descriptors, mut notes) = descriptors()?;
     // In the lab both ends of a connection are ours.
     let ends = if world.is_some() { 2 } else { 1 };
@@ -252,7 +258,9 @@ pub fn scan_in(args: typed::Scan, lab: Option<Lab>) -> Result<Meant, Error> {
             caller: caller(&args, profile, naming, world)?,
             port: args.port.unwrap_or_else(|| world.map_or(25, Lab::port)),
             endpoint: endpoint(world),
-            lists,
+            lists: lists.into(),
+            terms,
+            ledger,
             smtp_rate: rate("--smtp-rate", args.smtp_rate, SMTP_RATE)?,
             sockets,
             per_network: rate("--per-network", args.per_network, NETWORK_RATE)?,
@@ -354,18 +362,67 @@ fn feeds(args: &typed::Scan, lab: Option<&Lab>) -> Result<Vec<Feed>, Error> {
     Ok(args.input.iter().cloned().map(Feed::File).collect())
 }
 
-fn lists(args: &typed::Scan, lab: Option<&Lab>) -> Result<(Arc<[List]>, Quorum), Error> {
+fn lists_of(args: &typed::Scan, lab: Option<&Lab>) -> Result<Chosen, Error> {
     if let Some(lab) = lab
         && args.dnsbl.is_empty()
         && args.dnsbl_file.is_empty()
         && !args.no_dnsbl
     {
         let (lists, quorum) = lab.lists();
-        return Ok((lists.into(), quorum));
+        return Ok(Chosen { lists, terms: Vec::new(), quorum });
     }
-    let request = catalogue::Request { zones: args.dnsbl.clone(), files: args.dnsbl_file.clone(), none: args.no_dnsbl };
+    let request = catalogue::Request { zones: zones(&args.dnsbl), files: args.dnsbl_file.clone(), none: args.no_dnsbl };
+    Ok(catalogue::choose(&request)?)
+}
+
+fn zones(typed: &[typed::Zone]) -> Vec<String> {
+    typed.iter().map(|zone| zone.0.clone()).collect()
+}
+
+/// Where what outlives a run is kept: what the XDG base directory specification says, or where services keep it.
+fn state(given: Option<&Path>) -> PathBuf {
+    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    given.map_or_else(
+        || {
+            let home = || absolute("HOME").filter(|home| home != Path::new("/")).map(|home| home.join(".local/state"));
+            absolute("XDG_STATE_HOME").or_else(home).unwrap_or_else(|| PathBuf::from("/var/lib")).join("mxcensus")
+        },
+        Path::to_owned,
+    )
+}
+
+/// What to show of the blocklists, by the options typed.
+pub fn lists(args: &Lists) -> Result<lists::Job, Error> {
+    let request = catalogue::Request { zones: zones(&args.dnsbl), files: args.dnsbl_file.clone(), none: false };
     let chosen = catalogue::choose(&request)?;
-    Ok((chosen.lists.into(), chosen.quorum))
+    let upstreams = match &args.resolver[..] {
+        _ if args.offline => Vec::new(),
+        [] => dns::system_upstreams().map_err(Error::Resolver)?,
+        given => given.to_vec(),
+    };
+    let test = (!args.offline).then(|| {
+        let ledger = Ledger::new(&state(args.state.as_deref()), &chosen.lists, &chosen.terms);
+        let timeout = args.dns_timeout.unwrap_or(DNS_PATIENCE);
+        lists::Test {
+            panel: Panel::new(&chosen.lists, &chosen.terms, DNSBL_RATE, Some(ledger)),
+            dns: dns::Settings { upstreams, timeout, ..dns::Settings::default() },
+        }
+    });
+    Ok(lists::Job {
+        chosen,
+        test,
+        format: match args.format {
+            ListsFormat::Text => lists::Format::Text,
+            ListsFormat::Json => lists::Format::Json,
+            ListsFormat::Csv => lists::Format::Csv,
+        },
+        colour: std::io::stdout().is_terminal() && colour_wanted(),
+    })
+}
+
+/// Whether nobody has asked for no colours (<https://no-color.org>).
+fn colour_wanted() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// The tables in force: those inside the program, each replaced by the file of its name in the directory, if one is given.
@@ -658,7 +715,7 @@ fn configuration(args: &typed::Scan, tables: &Tables) -> serde_json::Value {
         "resolver": args.resolver.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "port": args.port,
         "helo": args.helo,
-        "dnsbl": args.dnsbl.iter().map(|zone| catalogue::redacted(zone)).collect::<Vec<_>>(),
+        "dnsbl": zones(&args.dnsbl).iter().map(|zone| catalogue::redacted(zone)).collect::<Vec<_>>(),
         "dnsbl-file": paths(&args.dnsbl_file),
         "no-dnsbl": args.no_dnsbl,
         "allow-special": args.allow_special,
@@ -679,6 +736,7 @@ fn configuration(args: &typed::Scan, tables: &Tables) -> serde_json::Value {
         "dns-timeout": seconds(args.dns_timeout),
         "memory": args.memory,
         "lab": args.lab.then(|| json!({ "domains": args.lab_domains, "servers": args.lab_servers })),
+        "state": args.state.as_ref().map(|folder| folder.display().to_string()),
         "seed": args.seed,
         "tables": in_force(tables),
     })

@@ -8,6 +8,7 @@ pub mod error;
 pub mod input;
 pub mod judge;
 pub mod lab;
+pub mod lists;
 pub mod model;
 pub mod observe;
 pub mod output;

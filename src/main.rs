@@ -16,7 +16,7 @@ use mxcensus::output::schema;
 use mxcensus::scan::progress::{one_line, say_plainly};
 use mxcensus::scan::rejudge::Outcome as Judged;
 use mxcensus::scan::stop::{Level, Stop};
-use mxcensus::{config, judge, observe, scan};
+use mxcensus::{config, judge, lists, observe, scan};
 
 fn main() -> ExitCode {
     let cli = match arguments(&std::env::args_os().collect::<Vec<_>>()) {
@@ -104,6 +104,14 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
                 say_plainly(&counts.to_string());
             }
             Ok(ExitCode::SUCCESS)
+        }
+        Command::Lists(args) => {
+            let job = config::lists(&args)?;
+            let (page, complaint) = runtime().block_on(lists::run(job))?;
+            if let Some(complaint) = complaint {
+                say_plainly(&format!("warning: {complaint}"));
+            }
+            print(&page)
         }
         Command::Explain(args) => {
             use judge::table;

@@ -399,3 +399,129 @@ fn a_resolver_that_denies_everything_is_not_believed() {
         ["scan", "s01.lab.test", "--resolver", &resolver, "--helo", "a.example.org", "-o", out.to_str().unwrap()];
     assert_refused(&mxcensus(&words), 2, &resolver, &out);
 }
+
+#[test]
+fn the_catalogue_is_shown_without_a_packet_in_each_format_and_within_a_hundred_columns() {
+    let key = "abcdefghijklmnopqrstuvwxyz";
+    let keyed = format!("{key}.zen.dq.spamhaus.net");
+    let page = |format: &str| {
+        let words = ["lists", "--offline", "--format", format, "--dnsbl", &keyed, "--dnsbl", "bl.spamcop.net"];
+        let output = mxcensus(&words);
+        assert_eq!((output.status.code(), stderr(&output)), (Some(0), String::new()));
+        let page = String::from_utf8(output.stdout).unwrap();
+        assert!(!page.contains(key) && page.contains("KEY.zen.dq.spamhaus.net"), "{page}");
+        page
+    };
+    let text = page("text");
+    let wide: Vec<&str> = text.lines().filter(|line| line.chars().count() > 100).collect();
+    assert!(wide.is_empty() && !text.contains('\u{1b}'), "{wide:?}");
+    for told in ["127.0.0.10 to 127.0.0.11 policy", "bit 8 phishing", "check.spamhaus.org", "*.sorbs.net: closed"] {
+        assert!(text.contains(told), "{told}: {text}");
+    }
+    assert!(!text.contains("health"), "nothing was tested");
+    let json: serde_json::Value = serde_json::from_str(&page("json")).unwrap();
+    let lists = json.get("lists").and_then(serde_json::Value::as_array).unwrap();
+    let is = |list: &&serde_json::Value, name: &str| list.get(name) == Some(&serde_json::Value::Bool(true));
+    let zones = lists.iter().filter(|list| is(list, "asked")).map(|list| list.get("zone").unwrap().as_str().unwrap());
+    assert_eq!(zones.collect::<Vec<_>>(), ["KEY.zen.dq.spamhaus.net", "bl.spamcop.net"]);
+    let sheet = page("csv");
+    let records: Vec<csv::StringRecord> =
+        csv::Reader::from_reader(sheet.as_bytes()).records().map(Result::unwrap).collect();
+    let denied = json.get("denied").and_then(serde_json::Value::as_array).unwrap();
+    let denied: usize = denied.iter().map(|deny| deny.get("zones").unwrap().as_array().unwrap().len()).sum();
+    assert_eq!(records.len(), lists.len() + denied);
+    let refused = mxcensus(&["lists", "--offline", "--dnsbl", "dnsbl.sorbs.net"]);
+    assert_refused(&refused, 2, "closed on 5 June 2024", Path::new("-"));
+}
+
+#[test]
+fn lists_tells_which_of_them_a_scan_would_believe() {
+    let folder = tempfile::tempdir().unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let turn = Some(mxcensus::lab::Turn { after: 0, code: [203, 0, 113, 80] });
+    let settings = mxcensus::lab::Settings { turn, ..mxcensus::lab::Settings::new(1, 80) };
+    let lab = runtime.block_on(mxcensus::lab::Lab::start(settings)).unwrap();
+    let (resolver, state) = (lab.resolver().to_string(), folder.path().to_str().unwrap());
+    let mut words = vec!["lists", "--resolver", &resolver, "--state", state, "--format", "json"];
+    words.extend(["--dnsbl", "bl1.lab.test", "--dnsbl", "bl2.lab.test", "--dnsbl", "nothing.lab.test"]);
+    let output = mxcensus(&words);
+    assert_eq!((output.status.code(), stderr(&output)), (Some(0), String::new()));
+    let page: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let health: Vec<(String, bool)> = page
+        .get("lists")
+        .unwrap()
+        .as_array()
+        .unwrap()
+        .iter()
+        .take(3)
+        .map(|list| {
+            let healthy = list.get("healthy").unwrap().as_bool().unwrap();
+            (list.get("health").unwrap().as_str().unwrap().to_owned(), healthy)
+        })
+        .collect();
+    let [(one, true), (two, false), (three, false)] = &health[..] else { panic!("{health:?}") };
+    assert!(one.contains("answers its test entries"), "{one}");
+    assert!(two.contains("203.0.113.80, outside 127.0.0.0/8"), "{two}");
+    assert!(three.contains("does not list 127.0.0.2"), "{three}");
+    let budget = fs::read_to_string(folder.path().join("budget.json")).unwrap();
+    assert!(budget.contains("bl1.lab.test#"), "tests are questions too: {budget}");
+}
+
+#[test]
+fn a_key_stands_in_nothing_that_is_written() {
+    let key = "zyxwvutsrqponmlkjihgfedcba";
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let own = format!("[[list]]\nzone = 'KEY.private.lab.test'\nkey = '{key}'\n");
+    fs::create_dir(folder.path().join("own")).unwrap();
+    fs::write(at("own/lists.toml"), own).unwrap();
+    let zone = format!("{key}.zen.dq.spamhaus.net");
+    let other = format!("{key}.sbl.dq.spamhaus.net");
+    for output in ["out.csv", "out.jsonl", "out.parquet"] {
+        let (output, lists) = (at(output), at("own/lists.toml"));
+        let mut words = vec!["scan", "--lab", "--lab-domains", "150", "-v", "-o", &output, "--progress", "plain"];
+        words.extend(["--dnsbl", &zone, "--dnsbl", &other, "--dnsbl-file", &lists, "--dnsbl", "bl1.lab.test"]);
+        let done = mxcensus(&words);
+        let said = stderr(&done);
+        assert_eq!(done.status.code(), Some(0), "{said}");
+        assert!(said.contains("KEY.zen.dq.spamhaus.net") && !said.contains(key), "{said}");
+    }
+    let files: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(files.len() > 6, "{files:?}");
+    for path in files.iter().filter(|path| path.is_file()) {
+        let bytes = fs::read(path).unwrap();
+        let found = bytes.windows(key.len()).any(|window| window.eq_ignore_ascii_case(key.as_bytes()));
+        assert!(!found, "{} holds the key", path.display());
+    }
+    // A configuration file that cannot be understood is told of without the line that holds it.
+    for config in [format!("dnsbl = {zone}\n"), format!("dnsbl = ['{zone}'\n"), format!("dnsb = '{zone}'\n")] {
+        fs::write(at("own/config.toml"), config).unwrap();
+        let refused = mxcensus(&["scan", "--lab", "s01.lab.test", "--config", &at("own/config.toml")]);
+        assert_eq!(refused.status.code(), Some(2));
+        assert!(!stderr(&refused).contains(key), "{}", stderr(&refused));
+    }
+}
+
+#[test]
+fn a_budget_of_a_day_is_a_hard_stop_that_the_next_run_finds() {
+    let folder = tempfile::tempdir().unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let settings = mxcensus::lab::Settings::new(1, 200);
+    let lab = runtime.block_on(mxcensus::lab::Lab::start(settings)).unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    fs::write(at("lists.toml"), "[[list]]\nzone = 'bl1.lab.test'\ndaily = 40\n").unwrap();
+    let (resolver, lists, state, out) = (lab.resolver().to_string(), at("lists.toml"), at("state"), at("out.csv"));
+    let mut words = vec!["scan", "198.51.100.0/26", "--resolver", &resolver, "--dnsbl-file", &lists, "--state", &state];
+    words.extend(["--allow-special", "all", "--probes", "dnsbl", "--helo", "a.example.org", "--dnsbl-rate", "0"]);
+    words.extend(["-o", &out]);
+    let mut unasked = Vec::new();
+    for _ in 0..2 {
+        let done = mxcensus(&words);
+        assert_eq!(done.status.code(), Some(0), "{}", stderr(&done));
+        let rows = fs::read_to_string(&out).unwrap();
+        unasked.push(rows.lines().filter(|row| row.contains("bl1.lab.test=budget-spent")).count());
+    }
+    let [first, second] = unasked[..] else { panic!() };
+    assert!((24..64).contains(&first), "{first} of 64 rows of the first run");
+    assert_eq!(second, 64, "and all of the second");
+}

@@ -16,10 +16,12 @@ const MAY_ENTER: &[(&str, &[&str])] = &[
     ("report", &["model"]),
     ("lab", &["model"]),
     ("observe", &["model"]),
+    // Shows the catalogue, and tests lists as a scan does.
+    ("lists", &["model", "probe"]),
     ("scan", &["model", "input", "plan", "probe", "judge", "output", "report"]),
     ("cli", &[]),
-    ("config", &["model", "input", "plan", "probe", "output", "scan", "cli", "lab", "observe"]),
-    ("error", &["cli", "config", "lab", "observe", "output", "scan"]),
+    ("config", &["model", "input", "plan", "probe", "output", "scan", "cli", "lab", "lists", "observe"]),
+    ("error", &["cli", "config", "lab", "lists", "observe", "output", "scan"]),
 ];
 
 /// Where a foreign crate stops.

@@ -113,6 +113,28 @@ fn lists_that_fail_their_own_test_entries_are_not_believed() {
 }
 
 #[test]
+fn a_list_of_domain_names_gives_a_finding_and_no_verdict() {
+    let servers = Servers::start();
+    let lists = servers.file("lists.toml");
+    let text = "[[list]]\nzone = 'names.mxcensus-fixture.org'\nkind = 'name'\nbits = true\ncodes = [\n\
+                { from = '127.0.0.8', class = 'phishing' },\n{ from = '127.0.0.64', class = 'spam-source' }]\n";
+    std::fs::write(&lists, text).unwrap();
+    let input = "ip,helo\n127.25.3.2,mail.mxcensus-other.org\n127.25.1.1,mx1.mxcensus-fixture.org\n";
+    let mut rows = servers.scan(&["--dnsbl", LIST, "--dnsbl-file", lists.to_str().unwrap()], input);
+    rows.sort_by_key(|row| row.column("line").parse::<u64>().unwrap());
+    let [other, own] = &rows[..] else { panic!("{} rows", rows.len()) };
+    assert_eq!(other.column("rhsbl_listed"), "mxcensus-other.org@names.mxcensus-fixture.org=127.0.0.72");
+    assert!(other.list("findings").contains(&"rhsbl-listed"), "{:?}", other.list("findings"));
+    assert!(!own.list("findings").contains(&"rhsbl-listed"), "{:?}", own.list("findings"));
+    assert_eq!(own.column("rhsbl_listed"), "");
+    for row in [other, own] {
+        assert_eq!((row.column("dnsbl_listed"), row.column("dnsbl_unknown"), row.column("unlisted")), ("", "", "pass"));
+    }
+    let budget = std::fs::read_to_string(servers.file("state/budget.json")).unwrap();
+    assert!(budget.contains("names.mxcensus-fixture.org#"), "{budget}");
+}
+
+#[test]
 fn recorded_introductions_are_judged_without_a_session() {
     let servers = Servers::start();
     let input = "ip,helo\n\

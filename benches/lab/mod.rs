@@ -55,7 +55,7 @@ async fn gathered(targets: u64) -> (Vec<Evidence>, Policy) {
             excluded: false,
             unstable: false,
         };
-        evidence.push(prober.gather(target).await);
+        evidence.push(prober.settle(prober.gather(target).await));
     }
     (evidence, policy)
 }

@@ -3,7 +3,7 @@
 //! `tests/corpora.rs` sends the seeds through the same functions.
 
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use mxcensus::judge::{Policy, assess, generic};
 use mxcensus::model::address::Allowed;

@@ -5,6 +5,7 @@
 pub mod file;
 pub mod judge;
 pub mod lab;
+pub mod lists;
 pub mod observe;
 pub mod scan;
 pub mod tables;
@@ -44,6 +45,8 @@ pub enum Command {
     Lab(lab::Lab),
     /// Introductions out of your own mail logs, as CSV for `scan`
     Observe(observe::Observe),
+    /// The blocklists: the catalogue, and the health of those a scan would ask
+    Lists(lists::Lists),
     /// What a finding or a rule means, its reference, how to mend it
     Explain(Explain),
     /// The columns of a row, printed from the code

@@ -1,5 +1,6 @@
 //! The options of `scan`, as typed.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -85,7 +86,7 @@ pub struct Scan {
     pub helo: Option<String>,
     /// Ask these blocklists; may repeat
     #[arg(long, value_name = "ZONE", help_heading = "Asking")]
-    pub dnsbl: Vec<String>,
+    pub dnsbl: Vec<Zone>,
     /// Blocklists in TOML: replaces or adds entries of the catalogue; may repeat
     #[arg(long, value_name = "FILE", help_heading = "Asking")]
     pub dnsbl_file: Vec<PathBuf>,
@@ -164,6 +165,10 @@ pub struct Scan {
     /// Makes order, labels and the lab's world reproducible
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Run")]
     pub seed: u64,
+    /// Where the blocklists' budget of the day is kept [default: mxcensus in the XDG state home,
+    /// ~/.local/state]
+    #[arg(long, value_name = "DIR", help_heading = "Run")]
+    pub state: Option<PathBuf>,
     /// TOML with the same names; the command line wins
     #[arg(long, value_name = "FILE", help_heading = "Run")]
     pub config: Option<PathBuf>,
@@ -235,14 +240,30 @@ pub enum Profile {
     Rfc5321,
 }
 
-fn resolver(text: &str) -> Result<SocketAddr, String> {
+/// A blocklist's zone as typed. It may hold a key, so nothing prints it.
+#[derive(Clone)]
+pub struct Zone(pub String);
+
+impl From<String> for Zone {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Debug for Zone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ZONE")
+    }
+}
+
+pub(super) fn resolver(text: &str) -> Result<SocketAddr, String> {
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
     text.parse::<SocketAddr>()
         .or_else(|_| bare.parse::<IpAddr>().map(|address| SocketAddr::new(address, 53)))
         .map_err(|_| "not an address; write 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:53".to_owned())
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || "not a duration; write 500ms, 10s or 2m".to_owned();
     let parsed: jiff::SignedDuration = text.parse().map_err(|_| wrong())?;
     Duration::try_from(parsed).ok().filter(|duration| !duration.is_zero()).ok_or_else(wrong)

@@ -39,7 +39,7 @@ impl<'a> Case<'a> {
         let named = host.ptr.seen().map_or(&[][..], |records| &records.values);
         let ptr = best(&mut host.confirmed()).or_else(|| best(&mut named.iter()));
         let introduced = host.introduction.as_ref().and_then(Introduction::name);
-        Self { policy, host, introduced, exchange, ptr, listings: Tally::of(policy, host) }
+        Self { policy, host, introduced, exchange, ptr, listings: Tally::of(policy, host, exchange) }
     }
 
     /// The introduction, unless it is blank or blanked.

@@ -128,6 +128,7 @@ fn row(evidence: &Evidence, policy: &Policy, domain: &[Placed], place: Place) ->
         listed: told(|tally| &tally.listed),
         counted: told(|tally| &tally.counted),
         lists_unknown: told(|tally| &tally.unknown),
+        domains_listed: told(|tally| &tally.domains),
         findings: out.into_list(),
     }
 }

@@ -8,7 +8,7 @@ use super::{Policy, assess};
 use crate::model::address::Allowed;
 use crate::model::assessment::{Assessment, Judged};
 use crate::model::dns::{Addresses, Answer, Mx, Records};
-use crate::model::dnsbl::{CodeRule, Health, List, ListClass, Listing, Quorum};
+use crate::model::dnsbl::{CodeRule, DomainListing, Health, List, ListClass, Listing, Quorum};
 use crate::model::evidence::{Evidence, Exchange, Forward, Host, Introduced, Route};
 use crate::model::finding::Code;
 use crate::model::history::{Fact, Gathering};
@@ -164,7 +164,7 @@ fn list(zone: &str, class: ListClass, weight: f32, core: bool, ipv6: bool) -> Li
     }
     let zone = name(zone);
     let shown = zone.as_str().into();
-    List { zone, shown, codes, ipv4: true, ipv6, names: false, core, lookup: None, rate: None }
+    List { zone, shown, codes, ipv4: true, ipv6, names: false, bits: false, core, lookup: None, rate: None }
 }
 
 /// A list that trusts by its last octet, in the manner of DNSWL: 127.0.category.trust.
@@ -206,6 +206,30 @@ pub(super) fn policy() -> Policy {
 }
 
 impl Scene {
+    /// A good server whose introduction and exchange are of a domain of which a list of domain names says this.
+    pub(super) fn with_domain(n: u8, codes: Answer<Ipv4Addr>) -> Self {
+        let mut scene = Self::good(n);
+        let mut lists = scene.policy.lists.to_vec();
+        let bit = |bit: u8, class| CodeRule {
+            from: Ipv4Addr::new(127, 0, 0, bit),
+            to: Ipv4Addr::new(127, 0, 0, bit),
+            class,
+            weight: 9.0,
+        };
+        let rhs = list("rhs.lab.test", ListClass::Reputation, 0.0, false, false);
+        let codes_of = vec![bit(8, ListClass::Phishing), bit(64, ListClass::SpamSource)];
+        let at = u16::try_from(lists.len()).unwrap();
+        lists.push(List { codes: codes_of, names: true, bits: true, ipv4: false, ..rhs });
+        scene.policy.lists = lists.into();
+        scene.policy.health.push(Health::Healthy);
+        let reason = Observed::NotAsked(Cause::NotAsked);
+        let about = DomainListing { name: name("lab.test"), listing: Listing { list: at, codes, reason, void: false } };
+        let route = scene.evidence.routes.first_mut().unwrap();
+        Arc::make_mut(route.hosts.first_mut().unwrap()).domains.push(about.clone());
+        Arc::make_mut(route.exchange.as_mut().unwrap()).domains.push(about);
+        scene
+    }
+
     /// Domain `sN.lab.test` with one good server `mail.sN.lab.test` at 198.51.100.N.
     pub(super) fn good(n: u8) -> Self {
         let own = format!("mail.s{n:02}.lab.test");

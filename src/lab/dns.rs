@@ -18,8 +18,8 @@ use tokio::task::{AbortHandle, JoinSet};
 use super::chance::{draw, draw_bytes, fraction};
 use super::counts::Counter;
 use super::wire::{NoQuery, Query, error};
-use super::zone::Zones;
-use super::{Error, Faults};
+use super::zone::{Found, Zones, kind};
+use super::{Error, Faults, Settings, Turn};
 
 /// Where the resolver listens.
 const ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 53, 0, 1);
@@ -30,6 +30,9 @@ const TRIES: usize = 16;
 /// TCP connections at a time; others wait to be accepted.
 const MOST_STREAMS: usize = 256;
 const STREAM_IDLE: Duration = Duration::from_secs(10);
+
+/// What stands below the list that may turn.
+const TURNS: &str = ".bl2.lab.test";
 
 /// What draws are for.
 const LOSS: u64 = 11;
@@ -46,11 +49,23 @@ pub(super) struct Responder {
     packets: AtomicU64,
     /// Record types whose first packet has been lost at the one name where that happens.
     lost: AtomicU64,
+    turn: Option<Turn>,
+    /// Questions so far to the list that turns.
+    asked: AtomicU64,
 }
 
 impl Responder {
-    pub(super) const fn new(zones: Zones, seed: u64, faults: Faults, counter: Arc<Counter>) -> Self {
-        Self { zones, seed, faults, counter, packets: AtomicU64::new(0), lost: AtomicU64::new(0) }
+    pub(super) const fn new(zones: Zones, settings: &Settings, counter: Arc<Counter>) -> Self {
+        let &Settings { seed, faults, turn, .. } = settings;
+        let [packets, lost, asked] = [const { AtomicU64::new(0) }; 3];
+        Self { zones, seed, faults, counter, packets, lost, turn, asked }
+    }
+
+    /// What the list that turns answers once it has.
+    fn turned(&self, query: &Query<'_>) -> Option<Found> {
+        let turn = self.turn.filter(|_| query.name.ends_with(TURNS))?;
+        let has_turned = self.asked.fetch_add(1, Ordering::Relaxed) >= turn.after;
+        (has_turned && query.asked == kind::A).then(|| Found::address(turn.code.into()))
     }
 
     /// Writes the answer to a message; false when there is none.
@@ -77,7 +92,9 @@ impl Responder {
                 return true;
             }
         }
-        let found = self.zones.answer(&query.name, query.asked, query.is_unchecked());
+        let turned = self.turned(&query);
+        let plain = || self.zones.answer(&query.name, query.asked, query.is_unchecked());
+        let found = turned.unwrap_or_else(plain);
         if udp && found.lost_once {
             let bit = 1 << (query.asked % 64);
             if self.lost.fetch_or(bit, Ordering::Relaxed) & bit == 0 {

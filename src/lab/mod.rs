@@ -65,6 +65,17 @@ pub struct Settings {
     pub counting: bool,
     /// Whether the scenarios are part of it that make a scanner wait until its deadlines.
     pub slow: bool,
+    /// When the blocklist bl2 comes to answer alike for every name; None for never.
+    pub turn: Option<Turn>,
+}
+
+/// How a blocklist comes to answer for everybody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Turn {
+    /// After so many questions to it.
+    pub after: u64,
+    /// With this address.
+    pub code: [u8; 4],
 }
 
 impl Settings {
@@ -79,6 +90,7 @@ impl Settings {
             faults: Faults::default(),
             counting: false,
             slow: false,
+            turn: None,
         }
     }
 }
@@ -171,7 +183,7 @@ impl Lab {
         }
 
         let zones = Zones::new(world, certificates.expired_key);
-        let responder = Responder::new(zones, settings.seed, settings.faults, Arc::clone(&counter));
+        let responder = Responder::new(zones, &settings, Arc::clone(&counter));
         let resolver = Resolver::start(responder).await?;
         let shared = Arc::new(Servers {
             world,
@@ -243,6 +255,7 @@ impl Lab {
                 ipv4: true,
                 ipv6: true,
                 names: false,
+                bits: false,
                 core: list == List::Bl1,
                 rate: None,
             }

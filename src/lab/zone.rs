@@ -62,6 +62,11 @@ pub(super) struct Found {
 }
 
 impl Found {
+    /// One address.
+    pub(super) fn address(address: Ipv4Addr) -> Self {
+        Self { records: vec![Data::A(address)], ..Self::default() }
+    }
+
     fn deny(&mut self, rcode: u8, zone: impl Into<String>) {
         self.rcode = rcode;
         self.denied_by = Some(zone.into());

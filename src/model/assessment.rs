@@ -31,6 +31,9 @@ pub struct Assessment {
     pub counted: Vec<Box<str>>,
     /// `zone=why` of each list that gave no usable answer.
     pub lists_unknown: Vec<Box<str>>,
+    /// `domain@zone=code` of each listing of a domain: of the introduction, the confirmed PTR names, the exchange.
+    #[serde(default)]
+    pub domains_listed: Vec<Box<str>>,
     /// The findings, most severe first, then in the order of the table.
     pub findings: Vec<Finding>,
 }

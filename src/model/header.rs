@@ -92,6 +92,7 @@ mod tests {
             ipv4: true,
             ipv6: false,
             names: false,
+            bits: false,
             core: true,
             lookup: None,
             rate: Some(5.0),

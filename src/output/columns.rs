@@ -190,6 +190,8 @@ pub static COLUMNS: &[Column] = &[
         |row| listed(row, &row.assessment.counted)),
     column("dnsbl_unknown", Kind::List, "`zone=why` of each list that gave no usable answer",
         |row| listed(row, &row.assessment.lists_unknown)),
+    column("rhsbl_listed", Kind::List, "`domain@zone=code` of each listing of a domain: of the introduction, a confirmed PTR name, the exchange; a finding, never a verdict",
+        domains),
     column("introduces", Kind::Verdict, "rule 1: the server introduces itself", |row| verdict(row, Rule::Introduces)),
     column("fqdn", Kind::Verdict, "rule 2: the introduction is a fully qualified domain name", |row| verdict(row, Rule::Fqdn)),
     column("exists", Kind::Verdict, "rule 3: that name exists in DNS", |row| verdict(row, Rule::Exists)),
@@ -348,6 +350,14 @@ fn introduction_addresses(row: Row<'_>) -> Cell<'_> {
 }
 
 /// What the blocklists said; null rather than empty when none was asked.
+/// Null where no list of domain names was asked about any of the row's domains.
+fn domains(row: Row<'_>) -> Cell<'_> {
+    let asked = row.host().is_some_and(|host| !host.domains.is_empty())
+        || row.exchange().is_some_and(|exchange| !exchange.domains.is_empty());
+    let list = &row.assessment.domains_listed;
+    if asked || !list.is_empty() { texts(list) } else { Cell::Null }
+}
+
 fn listed<'a>(row: Row<'a>, list: &'a [Box<str>]) -> Cell<'a> {
     host(row, |host| if host.listings.is_empty() && list.is_empty() { Cell::Null } else { texts(list) })
 }

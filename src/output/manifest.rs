@@ -33,6 +33,9 @@ pub struct Manifest {
     pub counts: BTreeMap<String, u64>,
     /// Rows by verdict, finding and cause.
     pub tally: Value,
+    /// What was counted of each blocklist: asked, hits, refusals, void answers, and why it was left out.
+    #[serde(default)]
+    pub lists: Value,
     /// False when the run was cut short.
     pub complete: bool,
 }
@@ -61,6 +64,7 @@ impl Manifest {
             end: None,
             counts: BTreeMap::new(),
             tally: Value::Null,
+            lists: Value::Null,
             complete: false,
         }
     }

@@ -71,6 +71,7 @@ pub(super) fn assessment(verdict: Verdict, overall: Overall) -> Assessment {
         listed: Vec::new(),
         counted: Vec::new(),
         lists_unknown: Vec::new(),
+        domains_listed: Vec::new(),
         findings: Vec::new(),
     }
 }
@@ -183,6 +184,7 @@ pub(super) fn all() -> Vec<Judged> {
     row.listed = vec!["bl.example=127.0.0.2".into(), "dul.example=127.0.0.10".into()];
     row.counted = vec!["bl.example".into()];
     row.lists_unknown = vec!["slow.example=timeout".into()];
+    row.domains_listed = vec!["example.net@dbl.example=127.0.1.2".into()];
     row.verdicts[4] = Verdict::Fail;
     row.overall = Overall::Misconfigured;
     row.findings = vec![

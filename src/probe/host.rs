@@ -8,11 +8,12 @@ use futures_util::future::join_all;
 
 use super::Prober;
 use super::dns::Lookup;
-use super::dnsbl;
+use super::dnsbl::panel::Sayings;
+use super::dnsbl::watch::Stretch;
+use super::quarantine::Stamped;
 use super::smtp::session;
 use crate::model::address::neighbourhood;
 use crate::model::dns::{Addresses, Answer, Data, Pick, Question, RecordType, Records, reverse_name};
-use crate::model::dnsbl::Listing;
 use crate::model::evidence::{Forward, Host, Introduced};
 use crate::model::introduction::Introduction;
 use crate::model::name::Name;
@@ -25,15 +26,15 @@ const PTR_NAMES: usize = 10;
 
 impl<L: Lookup> Prober<L> {
     /// Everything about a server, one connection, asked once per run.
-    pub(super) async fn host(&self, address: IpAddr, exchange: Option<&Name>) -> Host {
+    pub(super) async fn host(&self, address: IpAddr, exchange: Option<&Name>) -> Stamped<Host> {
         if let Err(refusal) = self.may_contact(address) {
-            return self.untouched(address, refusal);
+            return Stamped::free(self.untouched(address, refusal));
         }
-        let (reverse, listings, conversation) =
-            tokio::join!(self.reverse(address), self.listings(address), self.conversation(address, exchange));
+        let (reverse, said, conversation) =
+            tokio::join!(self.reverse(address), self.said_at(address), self.conversation(address, exchange));
         let (ptr, forward) = reverse;
         let (session, introduction, ehlo, introduced) = conversation;
-        Host {
+        let host = Host {
             address,
             special: None,
             basis: Basis::Announced,
@@ -43,14 +44,15 @@ impl<L: Lookup> Prober<L> {
             introduction,
             ehlo,
             introduced,
-            listings,
+            listings: said.listings,
             domains: Vec::new(),
             scanned_at: super::now_ms(),
-        }
+        };
+        self.with_domains(host, said.stretches).await
     }
 
     /// A client's introduction that somebody recorded, judged on the address it came from. No session is held.
-    pub(super) async fn observed(&self, address: IpAddr, helo: &str) -> Host {
+    pub(super) async fn observed(&self, address: IpAddr, helo: &str) -> Stamped<Host> {
         let introduction = Introduction::new(&unescape(helo), IntroducedBy::Observed, self.settings.naming);
         let untouched = match self.may_contact(address) {
             Err(refusal @ (ConnectStatus::Special | ConnectStatus::Excluded)) => Some(refusal),
@@ -59,12 +61,12 @@ impl<L: Lookup> Prober<L> {
         };
         if let Some(refusal) = untouched {
             let host = self.untouched(address, refusal);
-            return Host { basis: Basis::Observed, introduction: Some(introduction), ..host };
+            return Stamped::free(Host { basis: Basis::Observed, introduction: Some(introduction), ..host });
         }
-        let (reverse, listings, introduced) =
-            tokio::join!(self.reverse(address), self.listings(address), self.introduced(&introduction, address));
+        let (reverse, said, introduced) =
+            tokio::join!(self.reverse(address), self.said_at(address), self.introduced(&introduction, address));
         let (ptr, forward) = reverse;
-        Host {
+        let host = Host {
             address,
             special: None,
             basis: Basis::Observed,
@@ -74,10 +76,21 @@ impl<L: Lookup> Prober<L> {
             introduction: Some(introduction),
             ehlo: None,
             introduced,
-            listings,
+            listings: said.listings,
             domains: Vec::new(),
             scanned_at: super::now_ms(),
-        }
+        };
+        self.with_domains(host, said.stretches).await
+    }
+
+    /// The host, with what lists of domain names say of the organisations it names: that of its introduction and those of
+    /// its confirmed PTR names.
+    async fn with_domains(&self, host: Host, mut stretches: Vec<Stretch>) -> Stamped<Host> {
+        let introduced = host.introduction.as_ref().and_then(Introduction::name);
+        let names = introduced.as_ref().into_iter().chain(host.confirmed());
+        let (domains, more) = self.domains(names.filter_map(|name| self.settings.naming.organisation(name))).await;
+        stretches.extend(more);
+        Stamped::new(Host { domains, ..host }, stretches)
     }
 
     /// A server that is not to be contacted, not even through a question about its address.
@@ -211,41 +224,19 @@ impl<L: Lookup> Prober<L> {
         Addresses { v4, v6 }
     }
 
-    async fn listings(&self, address: IpAddr) -> Vec<Listing> {
+    /// What the blocklists say of an address, which they are asked about once.
+    async fn said_at(&self, address: IpAddr) -> Sayings {
         if !self.settings.wanted.dnsbl {
-            return Vec::new();
+            return Sayings { listings: Vec::new(), stretches: Vec::new() };
         }
-        let asked = self.lists.iter().zip(0_u16..).map(|((list, pace), at)| async move {
-            let Some(name) = dnsbl::query::name(list, address) else {
-                let (codes, reason) = (Observed::NotAsked(Cause::NotAsked), Observed::NotAsked(Cause::NotAsked));
-                return Listing { list: at, codes, reason, void: false };
-            };
-            let codes: Answer<std::net::Ipv4Addr> = self.ask_paced(name.clone(), pace).await;
-            // Asked once and only after a hit: the text is for people.
-            let reason = if dnsbl::query::hit(&codes, list) {
-                self.ask_paced(name, pace).await
-            } else {
-                Observed::NotAsked(Cause::NotAsked)
-            };
-            Listing { list: at, codes, reason, void: false }
-        });
-        join_all(asked).await
+        let said = self.said_at.get(&address, self.panel.address(&self.lookup, address)).await;
+        Sayings::clone(&said)
     }
 
     /// One typed question through the memory of answers.
     pub(super) async fn ask<T: Pick>(&self, name: Name) -> Answer<T> {
         let question = Question { name, kind: T::KIND };
         self.answers.get(&question, self.lookup.lookup(&question)).await.typed()
-    }
-
-    /// The same, at the pace of the list that is asked.
-    async fn ask_paced<T: Pick>(&self, name: Name, pace: &super::budget::Pace) -> Answer<T> {
-        let question = Question { name, kind: T::KIND };
-        let asked = async {
-            pace.turn().await;
-            self.lookup.lookup(&question).await
-        };
-        self.answers.get(&question, asked).await.typed()
     }
 
     /// The SOA of a name: whether a domain exists at its parent.

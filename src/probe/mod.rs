@@ -8,6 +8,7 @@ pub mod dns;
 pub mod dnsbl;
 mod host;
 pub mod memo;
+mod quarantine;
 mod shelf;
 mod size;
 pub mod smtp;
@@ -25,12 +26,18 @@ use tokio::sync::Semaphore;
 
 use self::budget::{Groups, Pace};
 use self::dns::Lookup;
+use self::dnsbl::catalogue::Terms;
+use self::dnsbl::ledger::Ledger;
+use self::dnsbl::panel::{Panel, Sayings};
+use self::dnsbl::watch::Stretch;
 use self::memo::Memo;
+pub use self::quarantine::Gathered;
+use self::quarantine::{Stamped, Way};
 use self::shelf::{Shelf, Taken};
 use crate::model::address::Allowed;
 use crate::model::dns::{Answer, Data, Mx, Question};
-use crate::model::dnsbl::{Health, List};
-use crate::model::evidence::{Evidence, Exchange, Host, Introduced, Route, is_address_text};
+use crate::model::dnsbl::{DomainListing, List, Listing};
+use crate::model::evidence::{Evidence, Exchange, Host, Introduced, is_address_text};
 use crate::model::exclusion::Exclusions;
 use crate::model::introduction::Naming;
 use crate::model::name::Name;
@@ -42,6 +49,8 @@ use crate::model::words::{Cause, ConnectStatus};
 const EXCHANGES: usize = 20;
 /// Addresses of one domain that are dialled.
 const ADDRESSES: usize = 40;
+/// Organisational domains of one server that lists of domain names are asked about: of its introduction and its PTR names.
+const DOMAINS: usize = 4;
 
 /// Which evidence to gather (`--probes`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,6 +111,10 @@ pub struct Settings {
     pub endpoint: Endpoint,
     /// The blocklists, in the order of the evidence.
     pub lists: Arc<[List]>,
+    /// What each of them is asked under; the usual terms where nothing is said.
+    pub terms: Vec<Terms>,
+    /// Their budgets of the day; None where nobody else's servers are asked.
+    pub ledger: Option<Ledger>,
     /// New connections per second in all; 0 is unlimited.
     pub smtp_rate: f64,
     /// SMTP sockets at a time.
@@ -132,10 +145,13 @@ const PROVIDER_SLOTS: usize = 4;
 pub struct Prober<L> {
     lookup: L,
     settings: Settings,
-    lists: Vec<(List, Pace)>,
+    panel: Panel,
     answers: Memo<Question, Answer<Data>>,
-    exchanges: Memo<Name, Exchange>,
-    hosts: Memo<IpAddr, Host>,
+    /// What the lists said of addresses and of domains.
+    said_at: Memo<IpAddr, Sayings>,
+    said_of: Memo<Name, Sayings>,
+    exchanges: Memo<Name, Stamped<Exchange>>,
+    hosts: Memo<IpAddr, Stamped<Host>>,
     shelf: Arc<Shelf>,
     networks: Groups<IpNet>,
     providers: Groups<Name>,
@@ -169,19 +185,16 @@ pub struct Work {
 
 impl<L: Lookup> Prober<L> {
     /// A prober with empty memories.
-    pub fn new(lookup: L, settings: Settings) -> Self {
-        let lists = settings.lists.iter().map(|list| {
-            let rate = list.rate.map_or(settings.dnsbl_rate, |own| {
-                if settings.dnsbl_rate > 0.0 { settings.dnsbl_rate.min(f64::from(own)) } else { 0.0 }
-            });
-            (list.clone(), Pace::per_second(rate))
-        });
+    pub fn new(lookup: L, mut settings: Settings) -> Self {
+        let panel = Panel::new(&settings.lists, &settings.terms, settings.dnsbl_rate, settings.ledger.take());
         let memory = settings.memory;
         let shelf = Arc::new(Shelf::new(settings.scratch.clone()));
         Self {
-            lists: lists.collect(),
+            panel,
             // A census meets most names once and most servers often: the servers' evidence is what must stay.
-            answers: Memo::new(memory * 3 / 8, 200),
+            answers: Memo::new(memory / 4, 200),
+            said_at: Memo::new(memory / 16, 1_000),
+            said_of: Memo::new(memory / 16, 400),
             exchanges: Memo::new(memory / 8, 500),
             hosts: Memo::with_keeper(memory / 2, 2_000, {
                 let shelf = Arc::clone(&shelf);
@@ -202,7 +215,7 @@ impl<L: Lookup> Prober<L> {
     /// What has been done so far.
     pub fn work(&self) -> Work {
         Work {
-            questions: self.answers.counts(),
+            questions: self.questions(),
             exchanges: self.exchanges.counts(),
             hosts: self.hosts.counts(),
             connections: self.connections.load(Ordering::Relaxed),
@@ -210,24 +223,18 @@ impl<L: Lookup> Prober<L> {
         }
     }
 
-    /// Asks each list for its test entries (RFC 5782 §5).
-    pub async fn health(&self) -> Vec<Health> {
-        let asked = self.lists.iter().map(|(list, pace)| async move {
-            let [positive, negative] = dnsbl::health::test_questions(list);
-            pace.turn().await;
-            let positive = self.lookup.lookup(&positive).await.typed();
-            pace.turn().await;
-            let negative = self.lookup.lookup(&negative).await.typed();
-            dnsbl::health::verdict(list, &positive, &negative)
-        });
-        join_all(asked).await
+    /// Questions met and sent, those to blocklists included: each of them is one that was met.
+    fn questions(&self) -> (u64, u64) {
+        let (met, asked) = self.answers.counts();
+        let lists = self.panel.questions();
+        (met + lists, asked + lists)
     }
 
     /// Everything that can be found out about a target. Never fails: what goes wrong is part of the evidence.
-    pub async fn gather(&self, target: Target) -> Evidence {
+    pub async fn gather(&self, target: Target) -> Gathered {
         let scanned_at = now_ms();
         let started = Instant::now();
-        let (mx, routes, capped) = match &target.subject {
+        let (mx, ways, capped) = match &target.subject {
             _ if target.excluded => self.leave_alone(&target.subject),
             Subject::Domain(domain) => self.domain(domain).await,
             Subject::Address(address) => (None, vec![direct(self.server(*address, None).await)], false),
@@ -236,44 +243,47 @@ impl<L: Lookup> Prober<L> {
             }
         };
         let elapsed_ms = u32::try_from(started.elapsed().as_millis()).unwrap_or(u32::MAX);
-        Evidence { target, mx, routes, capped, scanned_at, elapsed_ms, attempts: 1 }
+        let evidence = Evidence { target, mx, routes: Vec::new(), capped, scanned_at, elapsed_ms, attempts: 1 };
+        Gathered::new(evidence, ways)
     }
 
     /// What there is to say of a target whose probing broke down in us.
-    pub fn broken(&self, target: Target) -> Evidence {
-        let (mx, routes) = match &target.subject {
+    pub fn broken(&self, target: Target) -> Gathered {
+        let (mx, ways) = match &target.subject {
             Subject::Domain(_) => (Some(Observed::failed(Cause::SelfFault)), Vec::new()),
             Subject::Address(address) | Subject::Observed { address, .. } => {
-                (None, vec![direct(Arc::new(self.untouched(*address, ConnectStatus::SelfFault)))])
+                (None, vec![direct(Arc::new(Stamped::free(self.untouched(*address, ConnectStatus::SelfFault))))])
             }
         };
-        Evidence { target, mx, routes, capped: false, scanned_at: now_ms(), elapsed_ms: 0, attempts: 1 }
+        let (scanned_at, routes) = (now_ms(), Vec::new());
+        let evidence = Evidence { target, mx, routes, capped: false, scanned_at, elapsed_ms: 0, attempts: 1 };
+        Gathered::new(evidence, ways)
     }
 
-    fn leave_alone(&self, subject: &Subject) -> (Option<Answer<Mx>>, Vec<Route>, bool) {
+    fn leave_alone(&self, subject: &Subject) -> (Option<Answer<Mx>>, Vec<Way>, bool) {
         match subject {
             Subject::Domain(_) => (Some(Observed::NotAsked(Cause::Excluded)), Vec::new(), false),
             Subject::Address(address) | Subject::Observed { address, .. } => {
-                let host = self.untouched(*address, ConnectStatus::Excluded);
+                let host = Stamped::free(self.untouched(*address, ConnectStatus::Excluded));
                 (None, vec![direct(Arc::new(host))], false)
             }
         }
     }
 
     /// A server's evidence: from memory, from the shelf, or from the server itself, which is asked once in a run.
-    async fn server(&self, address: IpAddr, exchange: Option<&Name>) -> Arc<Host> {
+    async fn server(&self, address: IpAddr, exchange: Option<&Name>) -> Arc<Stamped<Host>> {
         let asked = async {
             match self.shelf.take(address) {
                 Taken::Never => Box::pin(self.host(address, exchange)).await,
                 Taken::Kept(host) => *host,
-                Taken::Lost => self.untouched(address, ConnectStatus::SelfFault),
+                Taken::Lost => Stamped::free(self.untouched(address, ConnectStatus::SelfFault)),
             }
         };
         self.hosts.get(&address, asked).await
     }
 
     /// MX, exchanges, addresses (RFC 5321 §5.1).
-    async fn domain(&self, domain: &Name) -> (Option<Answer<Mx>>, Vec<Route>, bool) {
+    async fn domain(&self, domain: &Name) -> (Option<Answer<Mx>>, Vec<Way>, bool) {
         if !self.settings.wanted.mx {
             return (Some(Observed::NotAsked(Cause::NotAsked)), Vec::new(), false);
         }
@@ -306,53 +316,78 @@ impl<L: Lookup> Prober<L> {
         let mut room = ADDRESSES;
         let mut routes = Vec::with_capacity(wanted.len().min(EXCHANGES));
         for (preference, exchange) in exchanges.await {
-            let mut addresses: Vec<IpAddr> = exchange.addresses.all().collect();
+            let mut addresses: Vec<IpAddr> = exchange.what.addresses.all().collect();
             capped |= addresses.len() > room;
             addresses.truncate(room);
             room -= addresses.len();
             routes.push(async move {
-                let hosts = self.servers(&exchange.name, &addresses).await;
-                Route { preference: Some(preference), exchange: Some(exchange), hosts }
+                let hosts = self.servers(&exchange.what.name, &addresses).await;
+                Way { preference: Some(preference), exchange: Some(exchange), hosts }
             });
         }
         (Some(mx), join_all(routes).await, capped)
     }
 
     /// The servers of an exchange at these addresses.
-    async fn servers(&self, exchange: &Name, addresses: &[IpAddr]) -> Vec<Arc<Host>> {
+    async fn servers(&self, exchange: &Name, addresses: &[IpAddr]) -> Vec<Arc<Stamped<Host>>> {
         if self.settings.exclusions.covers_name(exchange) {
             // Excluded by name: another exchange may still lead to the same address, so this is not remembered.
-            let untouched = |address| Arc::new(self.untouched(address, ConnectStatus::Excluded));
+            let untouched = |address| Arc::new(Stamped::free(self.untouched(address, ConnectStatus::Excluded)));
             return addresses.iter().copied().map(untouched).collect();
         }
         join_all(addresses.iter().map(|address| self.server(*address, Some(exchange)))).await
     }
 
     /// One exchange: its addresses, and whether its domain exists at all.
-    async fn exchange(&self, name: &Name) -> Exchange {
+    async fn exchange(&self, name: &Name) -> Stamped<Exchange> {
         // The root has no address to ask for, and the text of an address would ask the root for a number.
         if name.is_root() || is_address_text(name) {
             let addresses = Introduced::not_asked(Cause::NotAsked).addresses;
-            return Exchange {
+            return Stamped::free(Exchange {
                 name: name.clone(),
                 addresses,
                 organisation: Observed::NotAsked(Cause::NotAsked),
                 domains: Vec::new(),
-            };
+            });
         }
-        let addresses = self.addresses(name).await;
+        let (addresses, (domains, stretches)) =
+            tokio::join!(self.addresses(name), self.domains(self.settings.naming.organisation(name).into_iter()));
         let gone = [addresses.v4.absent(), addresses.v6.absent()];
         let gone = gone.into_iter().flatten().any(|absence| absence.how == Denial::Nxdomain);
         let organisation = match self.settings.naming.organisation(name) {
             Some(organisation) if gone => self.start_of_authority(organisation).await,
             _ => Observed::NotAsked(Cause::NotAsked),
         };
-        Exchange { name: name.clone(), addresses, organisation, domains: Vec::new() }
+        Stamped::new(Exchange { name: name.clone(), addresses, organisation, domains }, stretches)
+    }
+
+    /// What the lists of domain names say of organisational domains, each asked about once per run (RFC 5782 §3).
+    async fn domains(&self, domains: impl Iterator<Item = Name>) -> (Vec<DomainListing>, Vec<Stretch>) {
+        if !self.settings.wanted.dnsbl || !self.panel.has_names() {
+            return (Vec::new(), Vec::new());
+        }
+        let mut each: Vec<Name> = Vec::new();
+        for domain in domains {
+            if !is_address_text(&domain) && !each.contains(&domain) && each.len() < DOMAINS {
+                each.push(domain);
+            }
+        }
+        let said = join_all(each.into_iter().map(|domain| async move {
+            let said = self.said_of.get(&domain, self.panel.domain(&self.lookup, &domain)).await;
+            (domain, said)
+        }));
+        let (mut listings, mut stretches) = (Vec::new(), Vec::new());
+        for (name, said) in said.await {
+            let about = |listing: &Listing| DomainListing { name: name.clone(), listing: listing.clone() };
+            listings.extend(said.listings.iter().map(about));
+            stretches.extend(&said.stretches);
+        }
+        (listings, stretches)
     }
 }
 
-fn direct(host: Arc<Host>) -> Route {
-    Route { preference: None, exchange: None, hosts: vec![host] }
+fn direct(host: Arc<Stamped<Host>>) -> Way {
+    Way { preference: None, exchange: None, hosts: vec![host] }
 }
 
 /// Milliseconds since 1970; 0 on a clock set before.

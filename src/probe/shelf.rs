@@ -1,5 +1,6 @@
 //! The evidence of servers that had to leave memory, on disk.
-//! Comes in: a host that the memory gives up. Goes out: the same host, when another target leads to it.
+//! Comes in: a host that the memory gives up, with the stretches of its listings. Goes out: the same, when another target
+//! leads to it.
 //! Without it a large census would dial servers again that it has already asked.
 //! The file has no name and is gone with the process; what cannot be written is remembered as lost, so it is not dialled
 //! twice either.
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock};
 
+use super::quarantine::Stamped;
 use crate::model::evidence::Host;
 
 /// A file of hosts and where in it each stands.
@@ -42,7 +44,7 @@ pub(super) enum Taken {
     /// Nothing: it was never put there.
     Never,
     /// Its evidence.
-    Kept(Box<Host>),
+    Kept(Box<Stamped<Host>>),
     /// It was put there and could not be kept.
     Lost,
 }
@@ -54,7 +56,7 @@ impl Shelf {
     }
 
     /// Keeps a host. One that is there already has not changed since: servers are asked once.
-    pub(super) fn put(&self, address: IpAddr, host: &Host) {
+    pub(super) fn put(&self, address: IpAddr, host: &Stamped<Host>) {
         let mut places = self.places.lock().expect("no holder of this lock can panic");
         if places.by_address.contains_key(&address) {
             return;
@@ -84,14 +86,14 @@ impl Shelf {
         }
     }
 
-    fn write(&self, host: &Host, offset: u64) -> io::Result<Place> {
+    fn write(&self, host: &Stamped<Host>, offset: u64) -> io::Result<Place> {
         let bytes = serde_json::to_vec(host)?;
         let length = u32::try_from(bytes.len()).map_err(io::Error::other)?;
         self.file()?.write_all_at(&bytes, offset)?;
         Ok(Place { offset, length })
     }
 
-    fn read(&self, place: Place) -> io::Result<Box<Host>> {
+    fn read(&self, place: Place) -> io::Result<Box<Stamped<Host>>> {
         let mut bytes = vec![0; place.length as usize];
         self.file()?.read_exact_at(&mut bytes, place.offset)?;
         Ok(serde_json::from_slice(&bytes)?)
@@ -113,9 +115,9 @@ mod tests {
     use crate::model::smtp::{Reply, Session};
     use crate::model::words::{Basis, Cause, ConnectStatus};
 
-    fn host(address: &str) -> Host {
+    fn host(address: &str) -> Stamped<Host> {
         let names = vec![Name::parse("mx.example.org").unwrap()];
-        Host {
+        let host = Host {
             address: address.parse().unwrap(),
             special: None,
             basis: Basis::Announced,
@@ -131,20 +133,21 @@ mod tests {
             listings: Vec::new(),
             domains: Vec::new(),
             scanned_at: 1,
-        }
+        };
+        Stamped::new(host, [3, 0, 4])
     }
 
     #[test]
     fn a_host_comes_back_as_it_was_as_often_as_it_is_wanted() {
         let shelf = Shelf::new(std::env::temp_dir());
-        let hosts: Vec<Host> = (1..200).map(|last| host(&format!("192.0.2.{last}"))).collect();
+        let hosts: Vec<Stamped<Host>> = (1..200).map(|last| host(&format!("192.0.2.{last}"))).collect();
         for host in &hosts {
-            shelf.put(host.address, host);
-            shelf.put(host.address, host);
+            shelf.put(host.what.address, host);
+            shelf.put(host.what.address, host);
         }
         for _ in 0..2 {
             for host in &hosts {
-                assert!(matches!(shelf.take(host.address), Taken::Kept(kept) if *kept == *host));
+                assert!(matches!(shelf.take(host.what.address), Taken::Kept(kept) if *kept == *host));
             }
         }
         assert!(matches!(shelf.take("192.0.2.255".parse().unwrap()), Taken::Never));
@@ -154,8 +157,8 @@ mod tests {
     fn what_cannot_be_kept_is_lost_and_not_forgotten() {
         let shelf = Shelf::new(PathBuf::from("/no/such/folder"));
         let host = host("2001:db8::1");
-        shelf.put(host.address, &host);
-        assert!(matches!(shelf.take(host.address), Taken::Lost));
+        shelf.put(host.what.address, &host);
+        assert!(matches!(shelf.take(host.what.address), Taken::Lost));
         assert_eq!(shelf.lost(), 1);
     }
 }

@@ -5,8 +5,12 @@
 use std::mem::size_of;
 use std::net::IpAddr;
 
+use super::dnsbl::panel::Sayings;
+use super::dnsbl::watch::Stretch;
 use super::memo::Size;
+use super::quarantine::Stamped;
 use crate::model::dns::{Answer, Data, Question};
+use crate::model::dnsbl::{DomainListing, Listing};
 use crate::model::evidence::{Exchange, Host};
 use crate::model::name::Name;
 use crate::model::observed::Observed;
@@ -73,14 +77,33 @@ fn session(session: &Session) -> usize {
     replies + texts + certificate
 }
 
+impl Size for Listing {
+    fn size(&self) -> usize {
+        size_of::<Self>() + answer(&self.codes, |_| 0) + answer(&self.reason, |text| text.len() + PIECE) + PIECE
+    }
+}
+
+fn about_domains(domains: &[DomainListing]) -> usize {
+    domains.iter().map(|domain| domain.name.size() + domain.listing.size()).sum()
+}
+
+impl Size for Sayings {
+    fn size(&self) -> usize {
+        self.listings.iter().map(Size::size).sum::<usize>() + self.stretches.len() * size_of::<Stretch>() + PIECE
+    }
+}
+
+impl<T: Size> Size for Stamped<T> {
+    fn size(&self) -> usize {
+        self.what.size() + self.stretches.len() * size_of::<Stretch>() + 2 * PIECE
+    }
+}
+
 impl Size for Host {
     fn size(&self) -> usize {
         let host = self;
         let forward = host.forward.iter().map(|forward| forward.name.size() + answer(&forward.addresses, |_| 0));
-        let listings = host
-            .listings
-            .iter()
-            .map(|listing| answer(&listing.codes, |_| 0) + answer(&listing.reason, |text| text.len() + PIECE) + PIECE);
+        let listings = host.listings.iter().map(Size::size);
         let introduced = &host.introduced;
         size_of::<Self>()
             + answer(&host.ptr, |name| name.as_str().len() + PIECE)
@@ -91,6 +114,7 @@ impl Size for Host {
             + answer(&introduced.addresses.v6, |_| 0)
             + answer(&introduced.mx, |mx| mx.exchange.as_str().len() + PIECE)
             + listings.sum::<usize>()
+            + about_domains(&host.domains)
     }
 }
 
@@ -101,5 +125,6 @@ impl Size for Exchange {
             + answer(&self.addresses.v4, |_| 0)
             + answer(&self.addresses.v6, |_| 0)
             + answer(&self.organisation, |_| 0)
+            + about_domains(&self.domains)
     }
 }

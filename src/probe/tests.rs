@@ -7,6 +7,7 @@ use tokio::net::TcpListener;
 
 use super::*;
 use crate::model::dns::{RecordType, reverse_name};
+use crate::model::dnsbl::Health;
 use crate::model::words::{IntroducedBy, MxStatus, Profile, SmtpStatus};
 use crate::probe::dns::Zone;
 use crate::probe::dnsbl::catalogue::{Request, choose};
@@ -49,6 +50,8 @@ fn settings(endpoint: SocketAddr) -> Settings {
         port: 25,
         endpoint: Arc::new(move |_, _| endpoint),
         lists: lists.into(),
+        terms: Vec::new(),
+        ledger: None,
         smtp_rate: 0.0,
         sockets: 10,
         per_network: 0.0,
@@ -203,4 +206,149 @@ async fn one_domain_never_leads_to_more_connections_than_it_has_rows() {
     let hosts: usize = evidence.routes.iter().map(|route| route.hosts.len()).sum();
     assert!(evidence.capped);
     assert_eq!((evidence.routes.len(), hosts, taken.load(Ordering::Relaxed)), (10, ADDRESSES, ADDRESSES as u64));
+}
+
+/// A world that turns into another while it is asked.
+struct Turning {
+    before: Zone,
+    after: Zone,
+    turned: std::sync::atomic::AtomicBool,
+}
+
+impl Lookup for Turning {
+    async fn lookup(&self, question: &Question) -> Answer<Data> {
+        let turned = self.turned.load(Ordering::Relaxed);
+        if turned { self.after.lookup(question).await } else { self.before.lookup(question).await }
+    }
+}
+
+const HEALTHY: &str = "
+    2.0.0.127.bl.host.org A 127.0.0.2
+    2.0.0.0.0.0.f.7.f.f.f.f.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.bl.host.org A 127.0.0.2
+";
+
+#[tokio::test]
+async fn answers_of_a_list_that_turns_are_void_since_its_last_good_test() {
+    let (endpoint, _) = server().await;
+    let world = Turning {
+        before: Zone::parse(&format!("{WORLD}{HEALTHY}")).unwrap(),
+        after: Zone::parse(&format!("{WORLD}*.bl.host.org A 127.0.0.2\n*.2.0.192.bl.host.org A 127.0.0.2")).unwrap(),
+        turned: false.into(),
+    };
+    let prober = Prober::new(world, settings(endpoint));
+    assert_eq!(prober.first_test().await, [Health::Healthy]);
+    let early = prober.gather(domain("many.org")).await;
+    assert!(!prober.settled()(&early), "no test has come after it");
+    assert!(prober.next_test().is_some());
+    prober.test_open().await;
+    assert!(prober.settled()(&early) && prober.next_test().is_none());
+
+    let address = |last: u8| target(Subject::Address([192, 0, 2, last].into()));
+    let doubtful = prober.gather(address(30)).await;
+    prober.lookup.turned.store(true, Ordering::Relaxed);
+    let wrong = prober.gather(address(31)).await;
+    assert!(!prober.settled()(&doubtful) && !prober.settled()(&wrong));
+    prober.test_open().await;
+    for (gathered, void, codes) in [(early, false, true), (doubtful, true, false), (wrong, true, true)] {
+        assert!(prober.settled()(&gathered));
+        let listing = prober.settle(gathered).routes[0].hosts[0].listings[0].clone();
+        assert_eq!((listing.void, listing.codes.seen().is_some()), (void, codes), "the answer itself is kept");
+    }
+    let late = prober.gather(address(32)).await;
+    assert_eq!(late.routes[0].hosts[0].listings[0].codes.unknown(), Some(Cause::ListUnhealthy));
+    // The same server by another way: the answer is the same one, and as void.
+    let again = prober.gather(address(31)).await;
+    assert!(prober.settle(again).routes[0].hosts[0].listings[0].void);
+    let account = &prober.accounts()[0];
+    assert_eq!((account.void, account.tests), (2, 3));
+    assert!(account.off.is_some() && account.off_since.is_some());
+}
+
+#[tokio::test]
+async fn a_list_without_an_ipv6_test_entry_is_asked_about_ipv4_only() {
+    let (endpoint, _) = server().await;
+    let world =
+        format!("{WORLD}2.0.0.127.bl.host.org A 127.0.0.2\nsix.org MX 10 mx.six.org\nmx.six.org AAAA 2001:470:1::1");
+    let prober = Prober::new(Zone::parse(&world).unwrap(), settings(endpoint));
+    assert_eq!(prober.first_test().await, [Health::Healthy]);
+    assert!(prober.lists()[0].ipv4 && !prober.lists()[0].ipv6);
+    let six = prober.gather(domain("six.org")).await;
+    assert_eq!(six.routes[0].hosts[0].listings[0].codes, Observed::NotAsked(Cause::NotAsked));
+    assert!(prober.settled()(&six), "there is nothing to believe");
+}
+
+#[tokio::test]
+async fn a_list_that_fails_its_first_test_is_not_asked_at_all() {
+    let (prober, _) = prober().await;
+    assert!(matches!(prober.first_test().await[..], [Health::Untrustworthy(_)]));
+    let many = prober.gather(domain("many.org")).await;
+    assert_eq!(many.routes[0].hosts[0].listings[0].codes, Observed::NotAsked(Cause::ListUnhealthy));
+}
+
+#[tokio::test]
+async fn a_list_of_domain_names_is_asked_about_each_organisation_once_and_never_about_addresses() {
+    let (endpoint, _) = server().await;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let list =
+        "[[list]]\nzone = 'rhs.lists.org'\nkind = 'name'\ncodes = [{ from = '127.0.1.2', class = 'spam-source' }]\n";
+    std::fs::write(file.path(), list).unwrap();
+    let chosen = choose(&Request { files: vec![file.path().into()], ..Request::default() }).unwrap();
+    let world = format!(
+        "{WORLD}test.rhs.lists.org A 127.0.1.2
+        host.org.rhs.lists.org A 127.0.1.2
+        host.org.rhs.lists.org TXT seen in spam
+        twin.net MX 10 mx.host.org
+        twin.net MX 20 mx2.host.org
+        mx2.host.org A 192.0.2.27"
+    );
+    let settings = Settings { lists: chosen.lists.into(), terms: chosen.terms, ..settings(endpoint) };
+    let prober = Prober::new(Zone::parse(&world).unwrap(), settings);
+    assert_eq!(prober.first_test().await, [Health::Healthy]);
+    let (twin, many) = tokio::join!(prober.gather(domain("twin.net")), prober.gather(domain("many.org")));
+    for gathered in [&twin, &many] {
+        let exchange = gathered.routes[0].exchange.as_ref().unwrap();
+        for domains in [&exchange.domains, &gathered.routes[0].hosts[0].domains] {
+            let [about] = &domains[..] else { panic!("{domains:?}") };
+            assert_eq!(about.name.as_str(), "host.org");
+            assert_eq!(about.listing.codes.seen().unwrap().values, [std::net::Ipv4Addr::new(127, 0, 1, 2)]);
+            assert!(about.listing.reason.seen().is_some());
+        }
+        assert!(gathered.routes[0].hosts[0].listings.is_empty());
+        assert!(!prober.settled()(gathered));
+    }
+    let about = Question { name: Name::parse("host.org.rhs.lists.org").unwrap(), kind: RecordType::A };
+    assert_eq!(prober.lookup.asked(&about), 1);
+    let before = prober.lookup.asked_in_all();
+    let literal = Subject::Observed { address: "192.0.2.40".parse().unwrap(), helo: "[192.0.2.40]".into() };
+    let host = prober.gather(target(literal)).await;
+    assert!(host.routes[0].hosts[0].domains.is_empty());
+    assert_eq!(prober.lookup.asked_in_all() - before, 1, "the PTR question alone");
+}
+
+#[tokio::test]
+async fn a_key_is_in_no_evidence() {
+    const KEY: &str = "abcdefghijklmnopqrstuvwxyz";
+    let (endpoint, _) = server().await;
+    let zone = format!("{KEY}.zen.dq.spamhaus.net");
+    let chosen = choose(&Request { zones: vec![zone.clone()], ..Request::default() }).unwrap();
+    let world = format!(
+        "{zone} SOA ns.dq.spamhaus.net
+        2.0.0.127.{zone} A 127.0.0.2
+        30.2.0.192.{zone} A !servfail EDE 22: At delegation {zone}
+        31.2.0.192.{zone} CNAME x.{zone}
+        x.{zone} A 127.0.0.2
+        x.{zone} TXT see https://example.org/?key={KEY}"
+    );
+    let settings = Settings { lists: chosen.lists.into(), terms: chosen.terms, ..settings(endpoint) };
+    let prober = Prober::new(Zone::parse(&world).unwrap(), settings);
+    assert_eq!(prober.first_test().await, [Health::Healthy]);
+    for last in [29, 30, 31] {
+        let evidence = prober.settle(prober.gather(target(Subject::Address([192, 0, 2, last].into()))).await);
+        assert!(!matches!(evidence.routes[0].hosts[0].listings[0].codes, Observed::NotAsked(_)));
+        let told = [format!("{evidence:?}"), serde_json::to_string(&evidence).unwrap()];
+        assert!(told.iter().all(|text| !text.contains(KEY)), "{told:?}");
+    }
+    let lists = prober.lists();
+    let told = [format!("{lists:?}"), serde_json::to_string(&lists[..]).unwrap(), format!("{:?}", prober.accounts())];
+    assert!(told.iter().all(|text| !text.contains(KEY)), "{told:?}");
 }

@@ -403,6 +403,7 @@ mod tests {
             listed: Vec::new(),
             counted: Vec::new(),
             lists_unknown: Vec::new(),
+            domains_listed: Vec::new(),
             findings: codes
                 .iter()
                 .map(|(code, severity)| Finding { code: *code, severity: *severity, detail: "".into() })

@@ -4,6 +4,8 @@
 //! Every record that is read ends as a row or a reject, and the run says so at its end.
 
 mod header;
+mod hold;
+mod lists;
 mod pipeline;
 pub mod progress;
 mod reader;
@@ -32,8 +34,14 @@ use crate::output::manifest::{Manifest, Source};
 use crate::output::{self, Evidences, rfc3339};
 use crate::plan;
 use crate::probe::dns::{self, Lookup};
+use crate::probe::dnsbl::watch::Account;
 use crate::probe::{self, Prober, Work};
 use crate::report::tally::Tally;
+
+/// Gathered targets that wait for a test of their blocklists: one in this much of `--memory`, and not more than a test
+/// every few seconds would let through.
+const HELD_BYTES: u64 = 32 << 10;
+const MOST_HELD: usize = 16_384;
 
 /// Where targets come from.
 pub enum Feed {
@@ -203,12 +211,15 @@ pub async fn run(job: Job, stop: Stop) -> Result<Outcome, Error> {
     let (history, previous) = input::previous::read(&job.previous)?;
     let engine = dns::Engine::start(job.dns.clone()).await?;
     answering(&engine, &job.dns).await?;
-    let (wanted, lists) = (job.probe.wanted, Arc::clone(&job.probe.lists));
+    let (wanted, mut lists) = (job.probe.wanted, Arc::clone(&job.probe.lists));
+    let hold = usize::try_from(job.probe.memory / HELD_BYTES).unwrap_or(MOST_HELD).clamp(1, MOST_HELD);
     let (allowed, naming): (Allowed, Naming) = (job.probe.allowed.clone(), job.probe.naming);
     let prober = Arc::new(Prober::new(engine, job.probe));
-    let health = if wanted.dnsbl { prober.health().await } else { vec![Health::Healthy; lists.len()] };
+    let health = if wanted.dnsbl { prober.first_test().await } else { vec![Health::Healthy; lists.len()] };
+    let named = std::mem::replace(&mut lists, prober.lists());
     if !job.quiet {
-        warn_of_lists(&lists, &health);
+        lists::warn_of(&named, &lists, &health);
+        lists::warn(prober.complaint());
     }
     let policy = Policy {
         profile: job.profile,
@@ -236,6 +247,7 @@ pub async fn run(job: Job, stop: Stop) -> Result<Outcome, Error> {
         evidence,
         rejects: job.rejects,
         concurrency: job.concurrency,
+        hold,
         in_order: job.in_order,
         show: job.show,
         quiet: job.quiet,
@@ -243,19 +255,29 @@ pub async fn run(job: Job, stop: Stop) -> Result<Outcome, Error> {
         counts: Arc::clone(&counts),
         stop: stop.clone(),
     })
-    .await?;
+    .await;
+    prober.close().await;
+    let done = done?;
 
     let complete = done.complete;
     if complete && get(&counts.taken) != get(&counts.done) {
         return Err(Error::Lost(get(&counts.taken) - get(&counts.done)));
     }
+    let facts = Facts {
+        started,
+        complete,
+        counts: &counts,
+        tally: &done.tally,
+        work: prober.work(),
+        lists: if wanted.dnsbl { prober.accounts() } else { Vec::new() },
+    };
     if let Some(path) = job.output.as_deref() {
-        let facts = Facts { started, complete, counts: &counts, tally: &done.tally, work: prober.work() };
         manifest(path, job.configuration, job.seed, done.inputs, &facts)?;
     }
     if !job.quiet {
-        let facts = Facts { started, complete, counts: &counts, tally: &done.tally, work: prober.work() };
         say_plainly(done.tally.summary(job.colour).trim_end());
+        lists::tell_of(&facts.lists);
+        lists::warn(prober.complaint());
         if facts.work.lost > 0 {
             say_plainly(&format!(
                 "warning: the evidence of {} servers had no place in memory and could not be kept on disk: rows that needed it \
@@ -317,18 +339,6 @@ async fn answering<L: Lookup>(lookup: &L, settings: &dns::Settings) -> Result<()
     }
 }
 
-fn warn_of_lists(lists: &[crate::model::dnsbl::List], health: &[Health]) {
-    for (list, health) in lists.iter().zip(health) {
-        let why = match health {
-            Health::Healthy => continue,
-            Health::Refused(code) => format!("refuses us with {code}"),
-            Health::Untrustworthy(why) => why.to_string(),
-            Health::Silent(cause) => format!("does not answer its test entries ({cause})"),
-        };
-        say_plainly(&format!("warning: the blocklist {} is left out of this run: it {why}", list.shown));
-    }
-}
-
 /// What the end of a run is told from.
 struct Facts<'a> {
     started: SystemTime,
@@ -336,6 +346,7 @@ struct Facts<'a> {
     counts: &'a Counts,
     tally: &'a Tally,
     work: Work,
+    lists: Vec<Account>,
 }
 
 /// The line by which a reader sees that nothing was lost.
@@ -393,6 +404,7 @@ fn manifest(
     manifest.end = rfc3339(ms(SystemTime::now()));
     manifest.counts = counted.into_iter().map(|(name, count)| (name.to_owned(), count)).collect();
     manifest.tally = serde_json::to_value(facts.tally).expect("a tally has texts as keys and whole numbers as values");
+    manifest.lists = serde_json::to_value(&facts.lists).expect("an account has texts as keys");
     manifest.complete = facts.complete;
     Ok(manifest.write(output)?)
 }

@@ -1,8 +1,9 @@
 //! Reader, crew, writer, and the bounded channels between them.
 //! Comes in: opened sources, a prober, a policy, a sink. Goes out: written rows and their tally.
-//! Long-lived workers pull targets; there is no task per target. What the writer cannot take holds the workers, and
-//! what they cannot take holds the reader.
+//! Long-lived workers pull targets; there is no task per target. What was gathered is held until its blocklists have
+//! passed a test, and then judged. What the writer cannot take holds the judges, then the workers, then the reader.
 
+use std::num::NonZero;
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,8 +13,10 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::task::JoinSet;
 
 use super::Error;
+use super::hold::{GivenUp, Held, Hold};
 use super::progress::{Counts, Failures, InFlight, Progress, Show, Total, Watched, failed_connection};
 use super::reader::{Inputs, Reader, TOLD, Work};
 use super::stop::{Level, Stop};
@@ -26,8 +29,8 @@ use crate::model::target::Target;
 use crate::model::words::Cause;
 use crate::output::{self, Ending, Evidences, Sink, manifest};
 use crate::plan::{self, Planner};
-use crate::probe::Prober;
 use crate::probe::dns::Lookup;
+use crate::probe::{Gathered, Prober};
 use crate::report::tally::Tally;
 
 /// What the pipeline is made of.
@@ -43,6 +46,8 @@ pub(super) struct Parts<L> {
     pub(super) evidence: Option<Evidences>,
     pub(super) rejects: Option<PathBuf>,
     pub(super) concurrency: usize,
+    /// How many gathered targets may wait for a test of their blocklists.
+    pub(super) hold: usize,
     pub(super) in_order: bool,
     pub(super) show: Show,
     pub(super) quiet: bool,
@@ -80,6 +85,10 @@ pub(super) async fn run<L: Lookup>(parts: Parts<L>) -> Result<Done, Error> {
     let (rows_in, rows_out) = mpsc::channel::<(u64, Judged)>(256);
     // In input order, a straggler holds back all that come after it: this is how many may wait behind it.
     let window = parts.in_order.then(|| Arc::new(Semaphore::new(workers * 4)));
+    // Less than the window, so that a hold that fills is noticed before the window is used up.
+    let room = if parts.in_order { parts.hold.min(workers * 2) } else { parts.hold };
+    let hold = Arc::new(Hold::new(Arc::clone(&prober), room, Arc::clone(&counts), window.clone()));
+    let judge = Judge { prober: Arc::clone(&prober), policy, failures, rows: rows_in };
 
     let reader = {
         let reader = Reader {
@@ -122,24 +131,13 @@ pub(super) async fn run<L: Lookup>(parts: Parts<L>) -> Result<Done, Error> {
         })?
     };
 
-    let mut crew = tokio::task::JoinSet::new();
+    let mut behind = judges(&judge, Arc::clone(&hold), workers);
+    let mut crew = JoinSet::new();
     for slot in 0..workers {
-        let (take, rows, prober, policy) = (take.clone(), rows_in.clone(), Arc::clone(&prober), Arc::clone(&policy));
-        let (in_flight, failures) = (Arc::clone(&in_flight), Arc::clone(&failures));
-        crew.spawn(async move {
-            while let Ok(Work { index, target }) = take.recv().await {
-                in_flight.set(slot, Some(Arc::clone(&target.text)));
-                let judged = examine(&prober, &policy, target).await;
-                note_failures(&failures, &judged);
-                // The writer has gone only when the run is being given up.
-                if rows.send((index, judged)).await.is_err() {
-                    break;
-                }
-                in_flight.set(slot, None);
-            }
-        });
+        let worker = Worker { slot, take: take.clone(), in_flight: Arc::clone(&in_flight), hold: Arc::clone(&hold) };
+        crew.spawn(worker.work(judge.clone()));
     }
-    drop(rows_in);
+    drop(judge);
 
     let mut ticks = tokio::time::interval(progress.interval());
     ticks.tick().await;
@@ -151,8 +149,14 @@ pub(super) async fn run<L: Lookup>(parts: Parts<L>) -> Result<Done, Error> {
                 // What is queued is still done. The reader may wait for input that never comes: nobody waits for it.
                 take.close();
             }
-            worker = crew.join_next() => match worker {
-                Some(ended) => ended.expect("a worker catches the panics of its probes and judges without any"),
+            Some(worker) = crew.join_next() => {
+                worker.expect("a worker catches the panics of its probes and of the judge");
+                if crew.is_empty() {
+                    hold.close();
+                }
+            }
+            ended = behind.join_next() => match ended {
+                Some(ended) => ended.expect("neither the hold nor a judge panics"),
                 None => break false,
             },
             _ = ticks.tick() => progress.tick(),
@@ -160,6 +164,7 @@ pub(super) async fn run<L: Lookup>(parts: Parts<L>) -> Result<Done, Error> {
         }
     };
     crew.shutdown().await;
+    behind.shutdown().await;
     progress.finish();
 
     // Both threads end by themselves once nobody takes from the one or gives to the other.
@@ -199,11 +204,91 @@ fn total(sources: &[Source], known: Option<u64>) -> Total {
     total
 }
 
-/// Probes and judges one target. A panic costs this one row, as a fault of ours.
-async fn examine<L: Lookup>(prober: &Prober<L>, policy: &Policy, target: Target) -> Judged {
-    let examined = async { judge::assess(prober.gather(target.clone()).await, policy) };
-    let judged = AssertUnwindSafe(examined).catch_unwind().await;
-    judged.unwrap_or_else(|_panic| judge::assess(prober.broken(target), policy))
+/// Probes one target. A panic costs this one row, as a fault of ours.
+async fn gather<L: Lookup>(prober: &Prober<L>, target: Target) -> Gathered {
+    let gathered = AssertUnwindSafe(prober.gather(target.clone())).catch_unwind().await;
+    gathered.unwrap_or_else(|_panic| prober.broken(target))
+}
+
+/// One of the crew.
+struct Worker<L> {
+    slot: usize,
+    take: async_channel::Receiver<Work>,
+    in_flight: Arc<InFlight>,
+    hold: Arc<Hold<L>>,
+}
+
+impl<L: Lookup> Worker<L> {
+    /// Gathers targets until there are no more, or the run is being given up.
+    async fn work(self, judge: Judge<L>) {
+        while let Ok(Work { index, target }) = self.take.recv().await {
+            self.in_flight.set(self.slot, Some(Arc::clone(&target.text)));
+            let gathered = gather(&judge.prober, target).await;
+            let passed = self.hold.put(Held { index, gathered }).await;
+            self.in_flight.set(self.slot, None);
+            let given_up = match passed {
+                Ok(Some(held)) => judge.judge(held).await.is_err(),
+                Ok(None) => false,
+                Err(GivenUp) => true,
+            };
+            if given_up {
+                return;
+            }
+        }
+    }
+}
+
+/// The keeper of the hold, and those who judge what it lets go: that comes in bursts, so there are enough of them to use the
+/// machine, and no more.
+fn judges<L: Lookup>(judge: &Judge<L>, hold: Arc<Hold<L>>, workers: usize) -> JoinSet<()> {
+    let mut behind = JoinSet::new();
+    let (ready, released) = async_channel::bounded::<Held>(256);
+    for _ in 0..thread::available_parallelism().map_or(2, NonZero::get).min(workers) {
+        let (released, judge) = (released.clone(), judge.clone());
+        behind.spawn(async move {
+            while let Ok(held) = released.recv().await {
+                if judge.judge(held).await.is_err() {
+                    return;
+                }
+            }
+        });
+    }
+    behind.spawn(async move { hold.keep(ready).await });
+    behind
+}
+
+/// What turns gathered targets into rows for the writer.
+struct Judge<L> {
+    prober: Arc<Prober<L>>,
+    policy: Arc<Policy>,
+    failures: Arc<Failures>,
+    rows: mpsc::Sender<(u64, Judged)>,
+}
+
+impl<L> Clone for Judge<L> {
+    fn clone(&self) -> Self {
+        Self {
+            prober: Arc::clone(&self.prober),
+            policy: Arc::clone(&self.policy),
+            failures: Arc::clone(&self.failures),
+            rows: self.rows.clone(),
+        }
+    }
+}
+
+impl<L: Lookup> Judge<L> {
+    /// Judges a target and gives it to the writer, which has gone only when the run is being given up. A panic costs this
+    /// one row, as a fault of ours.
+    async fn judge(&self, held: Held) -> Result<(), GivenUp> {
+        let Held { index, gathered } = held;
+        let target = gathered.target.clone();
+        let assessed =
+            std::panic::catch_unwind(AssertUnwindSafe(|| judge::assess(self.prober.settle(gathered), &self.policy)));
+        let judged = assessed
+            .unwrap_or_else(|_panic| judge::assess(self.prober.settle(self.prober.broken(target)), &self.policy));
+        note_failures(&self.failures, &judged);
+        self.rows.send((index, judged)).await.map_err(|_gone| GivenUp)
+    }
 }
 
 fn note_failures(failures: &Failures, judged: &Judged) {
@@ -289,6 +374,8 @@ mod tests {
             port: 25,
             endpoint: Arc::new(SocketAddr::new),
             lists: Vec::new().into(),
+            terms: Vec::new(),
+            ledger: None,
             smtp_rate: 0.0,
             sockets: 1,
             per_network: 0.0,
@@ -321,6 +408,7 @@ mod tests {
             evidence: None,
             rejects: None,
             concurrency: 1,
+            hold: 16,
             in_order: true,
             show: Show::None,
             quiet: true,

@@ -39,6 +39,8 @@ pub struct Counts {
     pub elsewhere: AtomicU64,
     /// Targets handed to the workers.
     pub taken: AtomicU64,
+    /// Targets gathered that wait for a test of their blocklists, now.
+    pub held: AtomicU64,
     /// Targets whose rows are written.
     pub done: AtomicU64,
     /// Rows written.
@@ -248,6 +250,10 @@ impl Progress {
             #[expect(clippy::cast_precision_loss, reason = "an estimate for a person")]
             let eta = Duration::try_from_secs_f64(left as f64 / rate).unwrap_or(Duration::MAX);
             parts.push(format!("about {} left", HumanDuration(eta)));
+        }
+        let held = get(&watched.counts.held);
+        if held > 0 {
+            parts.push(format!("{} wait for a test of the blocklists", HumanCount(held)));
         }
         let failures = watched.failures.most(3);
         if !failures.is_empty() {

@@ -406,9 +406,10 @@ pub static TABLE: &[Entry] = entries! {
     DnsblQuorumMissed [W: Unlisted = U] => YES,
         "too few healthy lists answered to call the address unlisted", "absence of evidence is no evidence",
         "weight 1.0 of 1.5 answered", "none at the server; scan again with lists that answer (a key, an own resolver)";
-    RhsblListed [W:] => Gathered::No("domain lists are not asked"),
-        "a domain of the server is on a domain blocklist", "domain reputation",
-        "example.org on dbl.spamhaus.org with 127.0.1.2",
+    RhsblListed [W:] => YES,
+        "the organisational domain of the introduction, of a confirmed PTR name or of the exchange is on a list of domain \
+         names; asked only of lists that are named",
+        "domain reputation: receivers weigh it, and no rule is broken by it", "example.org@dbl.spamhaus.org=127.0.1.2",
         "look the domain up at the list, mend the cause, ask for removal";
     RelayOpen [E: Unlisted = F] => OPT_IN,
         "a test message was relayed for strangers", "RFC 5321 §7.9",

@@ -52,6 +52,7 @@ const REPEATING: &[&str] = &[
     "dnsbl_listed",
     "dnsbl_counted",
     "dnsbl_unknown",
+    "rhsbl_listed",
     "findings",
     "unknown_why",
     "na_why",

@@ -1,19 +1,22 @@
 //! Which blocklists a run asks.
 //! Comes in: what the user names, and what is known of lists. Goes out: the run's lists and the quorum of rule 5.
-//! A list that nobody should ask, or not about addresses, is refused with its reason, never left out in silence.
+//! A list that nobody should ask is refused with its reason, never left out in silence.
 
+use std::fmt;
 use std::path::PathBuf;
 
-pub use super::entry::{Code, Entry, FileError, Kind, Offer, Status, denied, known, redacted};
-use super::entry::{find, normal, read};
+pub use super::entry::{Code, Deny, Entry, Kind, Offer, Status, Terms, denials, denied, known, redacted};
+use super::entry::{find, normal};
+pub use super::own::FileError;
+use super::own::read;
 use crate::model::dnsbl::{List, Quorum};
 use crate::model::name::NameError;
 
-/// The quorum when the program chooses the lists, and the most that is demanded of the user's own.
+/// The weight of lists that must have answered for an address to pass.
 const QUORUM: f32 = 1.5;
 
 /// What the user asks for.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Request {
     /// Zones by name; of a list with a key, the zone with the key in it.
     pub zones: Vec<String>,
@@ -23,11 +26,21 @@ pub struct Request {
     pub none: bool,
 }
 
+impl fmt::Debug for Request {
+    /// Shows no key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let zones: Vec<String> = self.zones.iter().map(|zone| redacted(zone)).collect();
+        f.debug_struct("Request").field("zones", &zones).field("files", &self.files).field("none", &self.none).finish()
+    }
+}
+
 /// What a run asks.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Chosen {
     /// The lists.
     pub lists: Vec<List>,
+    /// What each is asked under, in the same order.
+    pub terms: Vec<Terms>,
     /// What rule 5 needs to pass.
     pub quorum: Quorum,
 }
@@ -54,9 +67,6 @@ pub enum Error {
         /// Why not.
         why: &'static str,
     },
-    /// A list of domain names.
-    #[error("the list {0} holds domain names: it cannot be asked about addresses")]
-    Names(String),
     /// A zone that needs a key.
     #[error("the blocklist {0} needs your key in the place of KEY")]
     Key(String),
@@ -72,51 +82,66 @@ pub enum Error {
 
 /// The lists of a run: those the user names, else the catalogue's own choice.
 pub fn choose(request: &Request) -> Result<Chosen, Error> {
+    let mut chosen = Chosen::default();
     if request.none {
-        return Ok(Chosen { lists: Vec::new(), quorum: Quorum { weight: QUORUM, core: true } });
+        return Ok(chosen);
     }
     if request.files.is_empty() && request.zones.is_empty() {
         return defaults();
     }
-    let mut lists: Vec<List> = Vec::new();
-    // What is named later replaces what was named before.
-    let mut add = |entry: &Entry, zone: &str| {
-        let list = list(entry, zone)?;
-        lists.retain(|earlier| earlier.zone != list.zone);
-        lists.push(list);
-        Ok::<_, Error>(())
-    };
     let mut own: Vec<(String, Entry)> = Vec::new();
     for path in &request.files {
         own.extend(read(path)?.into_iter().map(|own| (own.zone(), own.entry())));
     }
     for (zone, entry) in &own {
-        add(entry, zone)?;
+        chosen.add(entry, zone)?;
     }
     for zone in request.zones.iter().map(|zone| normal(zone)) {
         if own.iter().any(|(known, _)| *known == zone) {
             continue;
         }
         match find(&zone) {
-            Some(entry) => add(entry, &zone)?,
-            None => add(&Entry::unknown(&zone), &zone)?,
+            Some(entry) => chosen.add(entry, &zone)?,
+            None => chosen.add(&Entry::unknown(&zone), &zone)?,
         }
     }
-    let weight: f32 = lists.iter().map(List::weight).sum();
-    Ok(Chosen { lists, quorum: Quorum { weight: weight.min(QUORUM), core: false } })
+    chosen.quorum.core = false;
+    Ok(chosen)
+}
+
+impl Default for Chosen {
+    /// No list.
+    fn default() -> Self {
+        Self { lists: Vec::new(), terms: Vec::new(), quorum: Quorum { weight: QUORUM, core: true } }
+    }
+}
+
+impl Chosen {
+    /// One more list; what is named later replaces what was named before.
+    fn add(&mut self, entry: &Entry, zone: &str) -> Result<(), Error> {
+        let list = list(entry, zone)?;
+        let known = self.lists.iter().position(|earlier| earlier.zone == list.zone);
+        if let Some(at) = known {
+            self.lists.remove(at);
+            self.terms.remove(at);
+        }
+        self.lists.push(list);
+        self.terms.push(entry.terms());
+        Ok(())
+    }
 }
 
 /// The lists anybody may ask. What is missing to the quorum is missing: without a key the honest answer can be unknown.
 fn defaults() -> Result<Chosen, Error> {
-    let mut lists = Vec::new();
+    let mut chosen = Chosen::default();
     for entry in known() {
         match entry.default {
-            Offer::Always | Offer::SelfTest => lists.push(list(entry, &entry.zone)?),
-            Offer::Ipv6 => lists.push(List { ipv4: false, ..list(entry, &entry.zone)? }),
+            Offer::Always | Offer::SelfTest => chosen.add(entry, &entry.zone)?,
+            Offer::Ipv6 => chosen.add(&Entry { ipv4: false, ..entry.clone() }, &entry.zone)?,
             Offer::Key | Offer::Registered | Offer::Named => {}
         }
     }
-    Ok(Chosen { lists, quorum: Quorum { weight: QUORUM, core: true } })
+    Ok(chosen)
 }
 
 fn list(entry: &Entry, zone: &str) -> Result<List, Error> {
@@ -124,14 +149,11 @@ fn list(entry: &Entry, zone: &str) -> Result<List, Error> {
     if let Some(why) = denied(zone) {
         return Err(Error::Denied { zone: shown(), why });
     }
-    if entry.kind == Kind::Name {
-        return Err(Error::Names(shown()));
-    }
     if zone.starts_with("key.") {
         return Err(Error::Key(zone.replacen("key.", "KEY.", 1)));
     }
     if let Some(fault) = entry.fault() {
-        return Err(Error::Fault { zone: entry.zone.clone(), fault });
+        return Err(Error::Fault { zone: redacted(&entry.zone), fault });
     }
     entry.list(zone).map_err(|reason| Error::Zone { zone: shown(), reason })
 }
@@ -174,7 +196,8 @@ mod tests {
             for code in &entry.codes {
                 let (zone, from) = (&entry.zone, code.from);
                 assert!(code.weight <= 1.0, "{zone} {from}");
-                assert_eq!(code.weight > 0.0, code.class.counts(), "{zone} {from}: what counts weighs, nothing else");
+                let counts = code.class.counts() && entry.kind == Kind::Address;
+                assert_eq!(code.weight > 0.0, counts, "{zone} {from}: what counts weighs, nothing else");
             }
             let needs_key = entry.zone.starts_with("KEY.");
             assert!(!needs_key || matches!(entry.default, Offer::Key | Offer::Named), "{}", entry.zone);
@@ -247,19 +270,18 @@ mod tests {
     }
 
     #[test]
-    fn named_lists_lower_the_quorum_to_what_they_weigh() {
+    fn lists_that_are_named_need_no_core_list() {
         let chosen = zones(&["bl.spamcop.net", "PSBL.surriel.com.", "bl.spamcop.net"]).unwrap();
         assert_eq!(chosen.lists.len(), 2, "a list named twice is asked once");
-        assert!((chosen.quorum.weight - 0.9).abs() < 1e-6 && !chosen.quorum.core);
-        let chosen = zones(&["zen.spamhaus.org", "bl.spamcop.net", "psbl.surriel.com"]).unwrap();
-        assert!((chosen.quorum.weight - 1.5).abs() < 1e-6 && !chosen.quorum.core);
+        assert_eq!(chosen.terms.len(), 2);
+        assert_eq!(chosen.quorum, Quorum { weight: 1.5, core: false });
     }
 
     #[test]
     fn a_zone_nobody_described_lists_spam_sources() {
         let chosen = zones(&["bl.my-own-list.org"]).unwrap();
         let list = &chosen.lists[0];
-        assert!((chosen.quorum.weight - 1.0).abs() < 1e-6);
+        assert!((list.weight() - 1.0).abs() < 1e-6);
         for (code, meaning) in [
             ([127, 0, 0, 1], None),
             ([127, 0, 0, 2], Some(ListClass::SpamSource)),
@@ -309,10 +331,22 @@ mod tests {
     }
 
     #[test]
-    fn a_list_of_domain_names_is_not_asked_about_addresses() {
-        for zone in ["dbl.spamhaus.org", "multi.surbl.org", "multi.uribl.com"] {
-            assert!(matches!(zones(&[zone]), Err(Error::Names(_))), "{zone}");
+    fn a_list_of_domain_names_serves_no_address_and_weighs_nothing() {
+        for (zone, bits) in [("dbl.spamhaus.org", false), ("multi.surbl.org", true), ("multi.uribl.com", true)] {
+            let chosen = zones(&[zone]).unwrap();
+            let list = &chosen.lists[0];
+            assert!(list.names && !list.ipv4 && !list.ipv6 && list.bits == bits, "{zone}");
+            assert!(list.weight() <= 0.0 && chosen.terms[0].test.is_some(), "{zone}");
         }
+        let surbl = &zones(&["multi.surbl.org"]).unwrap().lists[0];
+        let classes: Vec<ListClass> = surbl.meanings([127, 0, 0, 72].into()).map(|rule| rule.class).collect();
+        assert_eq!(classes, [ListClass::Phishing, ListClass::SpamSource]);
+        let own = file(
+            "[[list]]\nzone = 'rhs.my-own-list.org'\nkind = 'name'\nbits = true\ntest = 'listed.org'\n\
+             codes = [{ from = '127.0.0.2', class = 'malware' }]\n",
+        );
+        let own = own.unwrap();
+        assert!(own.lists[0].names && own.terms[0].test.as_ref().unwrap().as_str() == "listed.org");
     }
 
     #[test]
@@ -345,10 +379,10 @@ mod tests {
         assert_eq!(class(spamcop, [127, 0, 0, 2]), Some(ListClass::Policy));
         assert!(spamcop.lookup.is_some(), "what the file does not say is the catalogue's");
         assert_eq!((zen.zone.as_str(), &*zen.shown), ("s3cret.zen.dq.spamhaus.net", "KEY.zen.dq.spamhaus.net"));
-        assert_eq!(zen.rate, Some(1.0), "a budget for a day is spread over it");
+        assert_eq!((zen.rate, chosen.terms[1].daily), (Some(50.0), 86_400));
+        assert_eq!(chosen.terms[2].daily, 50_000, "where nothing is known");
         assert_eq!((own.zone.as_str(), &*own.shown), ("s3cret.bl.my-own-list.org", "KEY.bl.my-own-list.org"));
         assert!(!own.ipv6 && class(own, [127, 0, 0, 10]) == Some(ListClass::Exploited));
-        assert!((chosen.quorum.weight - 1.25).abs() < 1e-6);
     }
 
     #[test]
@@ -374,6 +408,7 @@ mod tests {
             "codes = [{ from = '127.0.0.2', class = 'spam-source', weight = -1 }]",
             "rate = -1.0",
             "ipv4 = false\nipv6 = false",
+            "test = 'not a name'",
         ] {
             assert!(
                 matches!(file(&format!("[[list]]\nzone = 'a.org'\n{field}\n")), Err(Error::Fault { .. })),

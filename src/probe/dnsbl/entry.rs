@@ -1,14 +1,11 @@
 //! What is known of a blocklist, as it stands in a file.
-//! Comes in: `catalogue.toml`, and the files of the user. Goes out: entries, checked, and the zones nobody should ask.
+//! Comes in: `catalogue.toml`. Goes out: entries, checked, and the zones nobody should ask.
 //! A key never gets out of here but inside the zone that is asked.
 
-use std::fmt;
-use std::io::Read as _;
 use std::net::Ipv4Addr;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::model::dnsbl::{CodeRule, List, ListClass};
 use crate::model::name::{Name, NameError};
@@ -73,9 +70,18 @@ pub struct Entry {
     /// Whether it serves IPv6 addresses.
     #[serde(default)]
     pub ipv6: bool,
+    /// Whether the last octet of its codes is a mask.
+    #[serde(default)]
+    pub bits: bool,
+    /// A name that a list of domain names lists for tests, besides the one of RFC 5782 §5.
+    #[serde(default)]
+    pub test: Option<String>,
     /// Questions per second at most.
     #[serde(default)]
     pub rate: Option<f32>,
+    /// Questions per day (UTC) at most.
+    #[serde(default = "daily")]
+    pub daily: u32,
     /// Where a listing is looked up and removed.
     #[serde(default)]
     pub lookup: Option<String>,
@@ -114,6 +120,25 @@ const fn named() -> Offer {
 const fn yes() -> bool {
     true
 }
+/// What nobody minds where no limit is published.
+const fn daily() -> u32 {
+    50_000
+}
+
+/// What a list is asked under, besides its table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Terms {
+    /// Questions per day (UTC) at most.
+    pub daily: u32,
+    /// A name that a list of domain names lists for tests, besides the one of RFC 5782 §5.
+    pub test: Option<Name>,
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self { daily: daily(), test: None }
+    }
+}
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -122,11 +147,14 @@ struct Catalogue {
     deny: Vec<Deny>,
 }
 
-#[derive(Debug, Deserialize)]
+/// Zones that nobody should ask.
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-struct Deny {
-    zones: Vec<String>,
-    why: String,
+pub struct Deny {
+    /// The zones; a first label `*` stands for the zone below it and everything in it.
+    pub zones: Vec<String>,
+    /// Why not.
+    pub why: String,
 }
 
 static BUILT_IN: LazyLock<Catalogue> =
@@ -135,6 +163,11 @@ static BUILT_IN: LazyLock<Catalogue> =
 /// The lists this program knows, in the order of the file.
 pub fn known() -> &'static [Entry] {
     &BUILT_IN.list
+}
+
+/// The zones that nobody should ask, in the order of the file.
+pub fn denials() -> &'static [Deny] {
+    &BUILT_IN.deny
 }
 
 /// Why a zone must not be asked; None when it may.
@@ -187,7 +220,10 @@ impl Entry {
             core: false,
             ipv4: true,
             ipv6: true,
+            bits: false,
+            test: None,
             rate: None,
+            daily: daily(),
             lookup: None,
             usage: String::new(),
             status: Status::Alive,
@@ -213,8 +249,21 @@ impl Entry {
         });
         let rate = self.rate.filter(|rate| !(0.0..=1e6).contains(rate));
         let rate = rate.map(|rate| format!("has the rate {rate}, which is not between 0 and 1000000"));
-        let family = (!self.ipv4 && !self.ipv6).then(|| "serves neither IPv4 nor IPv6".to_owned());
-        code.or(rate).or(family)
+        let family =
+            (self.kind == Kind::Address && !self.ipv4 && !self.ipv6).then(|| "serves neither IPv4 nor IPv6".to_owned());
+        let test = self.test.as_ref().filter(|test| Name::parse(test).is_err());
+        let test = test.map(|test| format!("has the test entry {test:?}, which is no domain name"));
+        code.or(rate).or(family).or(test)
+    }
+
+    /// The list as its table has it, a key in no place; None for a zone that is no name.
+    pub fn as_list(&self) -> Option<List> {
+        self.list(&self.zone).ok()
+    }
+
+    /// What it is asked under.
+    pub(super) fn terms(&self) -> Terms {
+        Terms { daily: self.daily, test: self.test.as_deref().and_then(|test| Name::parse(test).ok()) }
     }
 
     /// The list as it is asked under this zone, which holds the key if there is one.
@@ -232,14 +281,16 @@ impl Entry {
             class: code.class,
             weight: code.weight,
         });
+        let addresses = self.kind == Kind::Address;
         let shown = if self.zone.starts_with("KEY.") { self.zone.clone() } else { redacted(zone) };
         Ok(List {
             zone: Name::parse(zone)?,
             shown: Arc::from(shown),
             codes: std::iter::once(refusals).chain(codes).collect(),
-            ipv4: self.ipv4,
-            ipv6: self.ipv6,
-            names: self.kind == Kind::Name,
+            ipv4: addresses && self.ipv4,
+            ipv6: addresses && self.ipv6,
+            names: !addresses,
+            bits: self.bits,
             core: self.core,
             lookup: self.lookup.as_deref().map(Arc::from),
             rate: self.rate,
@@ -247,120 +298,7 @@ impl Entry {
     }
 }
 
-/// A personal key: nothing prints it.
-#[derive(Clone, Deserialize)]
-#[serde(transparent)]
-struct Key(String);
-
-impl fmt::Debug for Key {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("KEY")
-    }
-}
-
-/// What a file of the user says of a list; the rest is the catalogue's, or a list nobody has described.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Own {
-    zone: String,
-    key: Option<Key>,
-    core: Option<bool>,
-    ipv4: Option<bool>,
-    ipv6: Option<bool>,
-    rate: Option<f32>,
-    /// Questions per day at most: spread evenly over the day.
-    daily: Option<u32>,
-    lookup: Option<String>,
-    codes: Option<Vec<Code>>,
-}
-
-impl Own {
-    /// The zone that is asked, the key in its place.
-    pub(super) fn zone(&self) -> String {
-        let zone = normal(&self.zone);
-        match (&self.key, zone.strip_prefix("key.")) {
-            (Some(Key(key)), Some(rest)) => format!("{}.{rest}", key.to_ascii_lowercase()),
-            _ => zone,
-        }
-    }
-
-    /// The whole entry: what the file says, laid over what is known.
-    pub(super) fn entry(self) -> Entry {
-        let zone = self.zone();
-        let keyed = self.key.is_some().then(|| normal(&self.zone)).filter(|zone| zone.starts_with("key."));
-        let shown = keyed.map(|zone| zone.replacen("key.", "KEY.", 1));
-        let base = find(&zone).cloned().unwrap_or_else(|| Entry::unknown(shown.as_deref().unwrap_or(&zone)));
-        #[expect(clippy::cast_possible_truncation, reason = "a rate needs no more digits than f32 has")]
-        let spread = self.daily.map(|daily| (f64::from(daily) / 86_400.0) as f32);
-        let rate = self.rate.or(base.rate);
-        Entry {
-            core: self.core.unwrap_or(base.core),
-            ipv4: self.ipv4.unwrap_or(base.ipv4),
-            ipv6: self.ipv6.unwrap_or(base.ipv6),
-            rate: rate.map_or(spread, |rate| Some(spread.map_or(rate, |spread| rate.min(spread)))),
-            lookup: self.lookup.or(base.lookup),
-            codes: self.codes.unwrap_or(base.codes),
-            ..base
-        }
-    }
-}
-
 /// A zone as it is compared: lower case, without a final dot.
 pub(super) fn normal(zone: &str) -> String {
     zone.trim().trim_end_matches('.').to_ascii_lowercase()
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct OwnFile {
-    list: Vec<Own>,
-}
-
-/// Why a file of the user cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum FileError {
-    /// It cannot be read.
-    #[error("cannot read {path}")]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// The system's reason.
-        source: std::io::Error,
-    },
-    /// It is no description of lists. The line itself is not shown: it may hold a key.
-    #[error("cannot understand {path}, line {line}: {reason}")]
-    Parse {
-        /// The file.
-        path: PathBuf,
-        /// The line, from 1.
-        line: usize,
-        /// The parser's reason.
-        reason: String,
-    },
-    /// It is beyond all measure.
-    #[error("{path} is over 1 MiB, which no description of blocklists is")]
-    TooLong {
-        /// The file.
-        path: PathBuf,
-    },
-}
-
-/// The most that is read of a file.
-const FILE_BYTES: u64 = 1 << 20;
-
-/// Reads a file of the user.
-pub(super) fn read(path: &Path) -> Result<Vec<Own>, FileError> {
-    let mut text = String::new();
-    let opened = std::fs::File::open(path);
-    let read = opened.and_then(|file| file.take(FILE_BYTES + 1).read_to_string(&mut text));
-    let length = read.map_err(|source| FileError::Read { path: path.into(), source })?;
-    if u64::try_from(length).is_ok_and(|length| length > FILE_BYTES) {
-        return Err(FileError::TooLong { path: path.into() });
-    }
-    let file: OwnFile = toml::from_str(&text).map_err(|error| {
-        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-        let line = before.matches('\n').count() + 1;
-        FileError::Parse { path: path.into(), line, reason: error.message().to_owned() }
-    })?;
-    Ok(file.list)
 }

@@ -1,31 +1,83 @@
 //! Whether a list can be believed: its test entries (RFC 5782 §5, RFC 6471 §3).
-//! Comes in: the answers to two questions. Goes out: healthy, or what is wrong.
+//! Comes in: a list, and the answers to three questions. Goes out: healthy, or what is wrong.
 //! A dead or parked list answers for everything or for nothing; either would be read as a verdict on every server.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::entry::Terms;
+use super::query;
 use crate::model::dns::{Answer, Question, RecordType, listing_name};
 use crate::model::dnsbl::{Health, List, ListClass};
 use crate::model::name::Name;
 
-/// The entry every list must have, and the one no list may have.
+/// The entry every list of addresses must have, and the one none may have.
 const LISTED: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 const UNLISTED: Ipv4Addr = Ipv4Addr::LOCALHOST;
+/// The same for lists of domain names: top-level domains that RFC 2606 reserves.
+const LISTED_NAME: &str = "test";
+const UNLISTED_NAME: &str = "invalid";
 /// More codes than any list gives for one address: a wildcard of a parked zone.
-const CODES: usize = 8;
+pub(super) const CODES: usize = 8;
 
-/// The positive and the negative test question.
-pub fn test_questions(list: &List) -> [Question; 2] {
-    [LISTED, UNLISTED].map(|entry| {
-        // A list for IPv6 alone is asked for the mapped entries in nibbles, so not through `listing_name`.
-        let name = if list.ipv4 {
-            listing_name(IpAddr::V4(entry), &list.zone)
-        } else {
-            Some(nibbles(mapped(entry), &list.zone)).filter(|name| name.as_str().len() <= 253)
+/// What a test asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Test {
+    /// The entry that must be there.
+    pub listed: Question,
+    /// A list's own entry for tests, asked when that one is missing.
+    pub own: Option<Question>,
+    /// The entry that must not be there.
+    pub unlisted: Question,
+    /// A name that nobody has: no address, and never asked before. For lists of addresses only.
+    pub nobody: Option<Question>,
+}
+
+impl Test {
+    /// The test of a list; the number makes up the name that nobody has.
+    pub fn of(list: &List, terms: &Terms, random: u64) -> Self {
+        let below = |label: &str| query::below(label, &list.zone);
+        let entry = |address: Ipv4Addr, label: &str| {
+            // A list for IPv6 alone is asked for the mapped entries in nibbles, so not through `listing_name`.
+            let name = if list.names {
+                below(label)
+            } else if list.ipv4 {
+                listing_name(IpAddr::V4(address), &list.zone)
+            } else {
+                six(address, &list.zone)
+            };
+            question(name.unwrap_or_else(|| list.zone.clone()))
         };
-        // A zone too long for any entry is asked itself, and found to list nothing.
-        Question { name: name.unwrap_or_else(|| list.zone.clone()), kind: RecordType::A }
-    })
+        let nobody = format!("x{:08x}.y{:08x}", random >> 32, random & 0xffff_ffff);
+        Self {
+            listed: entry(LISTED, LISTED_NAME),
+            own: terms.test.as_ref().and_then(|test| below(test.as_str())).map(question),
+            unlisted: entry(UNLISTED, UNLISTED_NAME),
+            nobody: if list.names { None } else { below(&nobody).map(question) },
+        }
+    }
+}
+
+/// The test entry of a list of both families in its IPv6 part, which many of them do not have; None for other lists.
+pub fn test_of_six(list: &List) -> Option<Question> {
+    (list.ipv4 && list.ipv6).then(|| six(LISTED, &list.zone)).flatten().map(question)
+}
+
+/// Whether the answer to it shows that the list has an IPv6 part.
+pub fn has_six(list: &List, answer: &Answer<Ipv4Addr>) -> bool {
+    codes(answer).iter().any(|code| code.is_loopback() && !is_refusal(list, *code))
+}
+
+fn question(name: Name) -> Question {
+    Question { name, kind: RecordType::A }
+}
+
+fn six(entry: Ipv4Addr, zone: &Name) -> Option<Name> {
+    Some(nibbles(mapped(entry), zone)).filter(|name| name.as_str().len() <= 253)
+}
+
+/// Whether a code says that the list refuses us: by its table, or set aside by the big lists for errors of any kind.
+pub(super) fn is_refusal(list: &List, code: Ipv4Addr) -> bool {
+    list.meaning(code).is_some_and(|rule| rule.class == ListClass::Refusal)
 }
 
 fn mapped(entry: Ipv4Addr) -> Ipv6Addr {
@@ -43,13 +95,25 @@ fn nibbles(address: Ipv6Addr, zone: &Name) -> Name {
     Name::trusted(labels + zone.as_str())
 }
 
-/// What the two answers say of the list.
-pub fn verdict(list: &List, positive: &Answer<Ipv4Addr>, negative: &Answer<Ipv4Addr>) -> Health {
+/// The answers to a test, as far as its questions were asked.
+#[derive(Debug, Clone)]
+pub struct Answers {
+    /// For the entry that must be there, or the list's own.
+    pub listed: Answer<Ipv4Addr>,
+    /// For the entry that must not be there.
+    pub unlisted: Answer<Ipv4Addr>,
+    /// For the name that nobody has.
+    pub nobody: Option<Answer<Ipv4Addr>>,
+}
+
+/// What the answers say of the list.
+pub fn verdict(list: &List, answers: &Answers) -> Health {
     let untrustworthy = |why: String| Health::Untrustworthy(why.into());
     let meaning = |code: Ipv4Addr| list.meaning(code).map(|rule| rule.class);
+    let Answers { listed: positive, unlisted: negative, nobody } = answers;
     let [listed, unlisted] = [positive, negative].map(codes);
     for codes in [listed, unlisted] {
-        if let Some(code) = codes.iter().find(|code| meaning(**code) == Some(ListClass::Refusal)) {
+        if let Some(code) = codes.iter().find(|code| is_refusal(list, **code)) {
             return Health::Refused(*code);
         }
         if let Some(code) = codes.iter().find(|code| !code.is_loopback()) {
@@ -67,11 +131,17 @@ pub fn verdict(list: &List, positive: &Answer<Ipv4Addr>, negative: &Answer<Ipv4A
         return Health::Silent(cause);
     }
     if listed.is_empty() {
-        return untrustworthy(format!("does not list {}, which every list must", shown(list, LISTED)));
+        return untrustworthy(format!("does not list {}, which every list must", shown(list, LISTED, LISTED_NAME)));
     }
     // A list that answers its negative entry on purpose says so in its table.
     if unlisted.iter().any(|code| meaning(*code) != Some(ListClass::Allow)) {
-        return untrustworthy(format!("lists {}, which no list may", shown(list, UNLISTED)));
+        return untrustworthy(format!("lists {}, which no list may", shown(list, UNLISTED, UNLISTED_NAME)));
+    }
+    // What is no address at all may be refused or fail; but it must not be listed.
+    let nobody = nobody.as_ref().map_or(&[][..], codes);
+    let wild = |code: &&Ipv4Addr| !is_refusal(list, **code) && **code != Ipv4Addr::LOCALHOST;
+    if let Some(code) = nobody.iter().find(wild) {
+        return untrustworthy(format!("answers {code} for a name that was made up"));
     }
     Health::Healthy
 }
@@ -81,8 +151,12 @@ fn codes(answer: &Answer<Ipv4Addr>) -> &[Ipv4Addr] {
     answer.seen().map_or(&[], |records| &records.values)
 }
 
-fn shown(list: &List, entry: Ipv4Addr) -> IpAddr {
-    if list.ipv4 { IpAddr::V4(entry) } else { IpAddr::V6(mapped(entry)) }
+fn shown(list: &List, entry: Ipv4Addr, name: &str) -> String {
+    match (list.names, list.ipv4) {
+        (true, _) => name.to_owned(),
+        (false, true) => entry.to_string(),
+        (false, false) => mapped(entry).to_string(),
+    }
 }
 
 #[cfg(test)]
@@ -100,6 +174,11 @@ mod tests {
     fn seen(codes: &[[u8; 4]]) -> Answer<Ipv4Addr> {
         let values = codes.iter().copied().map(Ipv4Addr::from).collect();
         Observed::Seen(Records { values, aliases: Vec::new(), ttl: 60, authentic: false })
+    }
+
+    /// The verdict on the two test entries alone.
+    fn verdict(list: &List, listed: &Answer<Ipv4Addr>, unlisted: &Answer<Ipv4Addr>) -> Health {
+        super::verdict(list, &Answers { listed: listed.clone(), unlisted: unlisted.clone(), nobody: None })
     }
 
     fn absent() -> Answer<Ipv4Addr> {
@@ -157,13 +236,53 @@ mod tests {
     }
 
     #[test]
-    fn an_ipv6_list_is_tested_with_the_mapped_entries() {
-        let [positive, _] = test_questions(&list("bl.ipv6.spameatingmonkey.net"));
-        assert_eq!(
-            positive.name.as_str(),
-            "2.0.0.0.0.0.f.7.f.f.f.f.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.bl.ipv6.spameatingmonkey.net"
-        );
-        let [_, negative] = test_questions(&list("bl.spamcop.net"));
-        assert_eq!(negative.name.as_str(), "1.0.0.127.bl.spamcop.net");
+    fn a_name_that_nobody_has_must_not_be_listed_but_may_be_refused() {
+        let list = list("bl.spamcop.net");
+        let with = |nobody| Answers { listed: seen(&[[127, 0, 0, 2]]), unlisted: absent(), nobody: Some(nobody) };
+        for harmless in [
+            absent(),
+            seen(&[]),
+            seen(&[[127, 255, 255, 252]]),
+            seen(&[[127, 0, 0, 1]]),
+            Observed::failed(Cause::Servfail),
+        ] {
+            assert_eq!(super::verdict(&list, &with(harmless.clone())), Health::Healthy, "{harmless:?}");
+        }
+        for wild in [[127, 0, 0, 2], [203, 0, 113, 80]] {
+            assert!(matches!(super::verdict(&list, &with(seen(&[wild]))), Health::Untrustworthy(_)), "{wild:?}");
+        }
+    }
+
+    #[test]
+    fn each_kind_of_list_has_its_test_entries() {
+        let names = |zone: &str| {
+            let chosen = choose(&Request { zones: vec![zone.into()], ..Request::default() }).unwrap();
+            let test = Test::of(&chosen.lists[0], &chosen.terms[0], 0x0123_4567_89ab_cdef);
+            let text = |question: Question| question.name.as_str().to_owned();
+            (text(test.listed), text(test.unlisted), test.own.map(text), test.nobody.map(text))
+        };
+        let mapped = "0.0.f.7.f.f.f.f.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.bl.ipv6.spameatingmonkey.net";
+        let (listed, unlisted, ..) = names("bl.ipv6.spameatingmonkey.net");
+        assert_eq!((listed, unlisted), (format!("2.0.0.0.{mapped}"), format!("1.0.0.0.{mapped}")));
+        let (listed, unlisted, own, nobody) = names("bl.spamcop.net");
+        assert_eq!((&*listed, &*unlisted, own), ("2.0.0.127.bl.spamcop.net", "1.0.0.127.bl.spamcop.net", None));
+        assert_eq!(nobody.as_deref(), Some("x01234567.y89abcdef.bl.spamcop.net"));
+        let (listed, unlisted, own, nobody) = names("dbl.spamhaus.org");
+        assert_eq!((&*listed, &*unlisted), ("test.dbl.spamhaus.org", "invalid.dbl.spamhaus.org"));
+        assert_eq!((own.as_deref(), nobody), (Some("dbltest.com.dbl.spamhaus.org"), None));
+    }
+
+    #[test]
+    fn a_list_of_both_families_is_asked_whether_it_means_it() {
+        let zen = list("zen.spamhaus.org");
+        assert!(test_of_six(&zen).unwrap().name.as_str().starts_with("2.0.0.0.0.0.f.7.f.f.f.f."));
+        for zone in ["bl.spamcop.net", "bl.ipv6.spameatingmonkey.net", "dbl.spamhaus.org"] {
+            assert_eq!(test_of_six(&list(zone)), None, "{zone}");
+        }
+        assert!(has_six(&zen, &seen(&[[127, 0, 0, 2]])));
+        let timeout = Observed::failed(Cause::Timeout);
+        for without in [absent(), timeout, seen(&[[127, 255, 255, 254]]), seen(&[[203, 0, 113, 80]])] {
+            assert!(!has_six(&zen, &without), "{without:?}");
+        }
     }
 }

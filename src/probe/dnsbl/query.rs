@@ -4,17 +4,23 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use super::health::{CODES, is_refusal};
+use super::watch::Said;
 use crate::model::dns::{Answer, listing_name};
 use crate::model::dnsbl::{List, ListClass};
 use crate::model::name::Name;
+use crate::model::observed::{Denial, Observed};
+use crate::model::words::Cause;
 
 /// The name to ask for; None when the list does not serve this family.
 pub fn name(list: &List, address: IpAddr) -> Option<Name> {
-    let served = match address.to_canonical() {
-        IpAddr::V4(_) => list.ipv4,
-        IpAddr::V6(_) => list.ipv6,
-    };
-    served.then(|| listing_name(address, &list.zone)).flatten()
+    list.serves(address).then(|| listing_name(address, &list.zone)).flatten()
+}
+
+/// The name to ask a list of domain names for (RFC 5782 §3); None when the whole is longer than a name may be.
+pub fn below(domain: &str, zone: &Name) -> Option<Name> {
+    let text = format!("{domain}.{}", zone.as_str());
+    (text.len() <= 253).then(|| Name::trusted(text))
 }
 
 /// Whether the answer holds a listing, so that its reason is worth asking for: a code in 127/8 that is no refusal.
@@ -25,12 +31,33 @@ pub fn hit(codes: &Answer<Ipv4Addr>, list: &List) -> bool {
         .any(|code| code.is_loopback() && list.meaning(*code).is_some_and(|rule| rule.class != ListClass::Refusal))
 }
 
+/// What an answer says of the health of the list.
+pub fn said(answer: &Answer<Ipv4Addr>, list: &List) -> Said {
+    match answer {
+        Observed::Seen(records) => {
+            let codes = &records.values;
+            let odd = |code: &&Ipv4Addr| {
+                !code.is_loopback() || (**code == Ipv4Addr::LOCALHOST && list.meaning(**code).is_none())
+            };
+            match (codes.iter().find(|code| is_refusal(list, **code)), codes.first()) {
+                (Some(code), _) => Said::Refused(*code),
+                (None, Some(_)) if codes.len() > CODES || codes.iter().any(|code| odd(&code)) => Said::Strange,
+                (None, Some(code)) => Said::Listed(*code),
+                (None, None) => Said::Unlisted,
+            }
+        }
+        Observed::Absent(absence) if absence.how == Denial::AliasLoop => Said::Strange,
+        Observed::Absent(_) => Said::Unlisted,
+        Observed::Failed(failure) if failure.cause == Cause::Timeout => Said::Silent,
+        Observed::Failed(_) | Observed::NotAsked(_) => Said::Failed,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::catalogue::{Request, choose};
     use super::*;
     use crate::model::dns::Records;
-    use crate::model::observed::Observed;
 
     fn list() -> List {
         choose(&Request { zones: vec!["bl.spamcop.net".into()], ..Request::default() }).unwrap().lists.remove(0)
@@ -55,6 +82,28 @@ mod tests {
         assert!(hit(&answer([127, 0, 0, 2]), &list()));
         for code in [[127, 255, 255, 254], [203, 0, 113, 80], [127, 0, 0, 77]] {
             assert!(!hit(&answer(code), &list()), "{code:?}");
+        }
+    }
+
+    #[test]
+    fn what_an_answer_says_of_its_list_is_told_apart() {
+        let list = list();
+        let seen = |codes: &[[u8; 4]]| {
+            let values = codes.iter().copied().map(Ipv4Addr::from).collect();
+            Observed::Seen(Records { values, aliases: Vec::new(), ttl: 60, authentic: false })
+        };
+        for (answer, expected) in [
+            (seen(&[[127, 0, 0, 2]]), Said::Listed([127, 0, 0, 2].into())),
+            (seen(&[[127, 0, 0, 77]]), Said::Listed([127, 0, 0, 77].into())),
+            (seen(&[]), Said::Unlisted),
+            (seen(&[[127, 255, 255, 254]]), Said::Refused([127, 255, 255, 254].into())),
+            (seen(&[[203, 0, 113, 80]]), Said::Strange),
+            (seen(&[[127, 0, 0, 1]]), Said::Strange),
+            (seen(&[[127, 0, 0, 2]; 9]), Said::Strange),
+            (Observed::failed(Cause::Timeout), Said::Silent),
+            (Observed::failed(Cause::Servfail), Said::Failed),
+        ] {
+            assert_eq!(said(&answer, &list), expected, "{answer:?}");
         }
     }
 }
