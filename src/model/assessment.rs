@@ -67,6 +67,7 @@ impl Overall {
 
 impl Verdict {
     /// The worse of two verdicts on one rule: a failure, else an unknown, else a pass; what does not apply says nothing.
+    #[must_use]
     pub const fn worse(self, other: Self) -> Self {
         match (self, other) {
             (Self::Fail, _) | (_, Self::Fail) => Self::Fail,
@@ -133,8 +134,9 @@ mod tests {
             ([Pass, Pass, Unknown, Unknown, Pass], Overall::Undetermined),
             ([Na, Na, Na, Na, Pass], Overall::Na),
         ] {
-            let [a, b, c, d, e] = five;
-            assert_eq!(Overall::of(&[a, b, c, d, e, Fail, Fail]), word, "{five:?}");
+            let mut verdicts = [Fail; Rule::ALL.len()];
+            verdicts[..5].copy_from_slice(&five);
+            assert_eq!(Overall::of(&verdicts), word, "{five:?}");
         }
     }
 }

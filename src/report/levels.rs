@@ -22,10 +22,10 @@ pub(super) struct Counts {
 }
 
 impl Counts {
-    pub(super) fn add(&mut self, verdicts: &Verdicts, overall: Overall) {
+    pub(super) fn add(&mut self, verdicts: Verdicts, overall: Overall) {
         self.all += 1;
         for (counts, verdict) in self.verdicts.iter_mut().zip(verdicts) {
-            *counts.get_mut(*verdict as usize).expect("one counter per verdict") += 1;
+            *counts.get_mut(verdict as usize).expect("one counter per verdict") += 1;
         }
         *self.overall.get_mut(overall as usize).expect("one counter per word") += 1;
     }
@@ -40,9 +40,9 @@ impl Counts {
 }
 
 /// Takes another server's or introduction's verdicts: of each rule the worse stays.
-fn worsen(verdicts: &mut Verdicts, other: &Verdicts) {
+fn worsen(verdicts: &mut Verdicts, other: Verdicts) {
     for (verdict, other) in verdicts.iter_mut().zip(other) {
-        *verdict = verdict.worse(*other);
+        *verdict = verdict.worse(other);
     }
 }
 
@@ -61,14 +61,14 @@ pub(super) struct Servers {
 }
 
 impl Servers {
-    pub(super) fn add(&mut self, address: IpAddr, verdicts: &Verdicts) {
+    pub(super) fn add(&mut self, address: IpAddr, verdicts: Verdicts) {
         let mut hasher = DefaultHasher::new();
         address.hash(&mut hasher);
         let hash = hasher.finish();
         if !self.keeps(hash) {
             return;
         }
-        self.kept.entry(hash).and_modify(|known| worsen(known, verdicts)).or_insert(*verdicts);
+        self.kept.entry(hash).and_modify(|known| worsen(known, verdicts)).or_insert(verdicts);
         while self.kept.len() > SERVERS {
             self.halvings += 1;
             let halvings = self.halvings;
@@ -88,7 +88,7 @@ impl Servers {
     pub(super) fn counts(&self) -> Counts {
         let mut counts = Counts::default();
         for verdicts in self.kept.values() {
-            counts.add(verdicts, Overall::of(verdicts));
+            counts.add(*verdicts, Overall::of(verdicts));
         }
         counts
     }
@@ -126,11 +126,11 @@ impl Domains {
                 (Some(found), lowest) if lowest.is_none_or(|lowest| found < lowest) => {
                     *current = Current { sequence, preference, verdicts: own };
                 }
-                _ => worsen(&mut current.verdicts, &own),
+                _ => worsen(&mut current.verdicts, own),
             },
             _ => {
                 if let Some(done) = self.current.replace(Current { sequence, preference, verdicts: own }) {
-                    self.done.add(&done.verdicts, Overall::of(&done.verdicts));
+                    self.done.add(done.verdicts, Overall::of(&done.verdicts));
                 }
             }
         }
@@ -139,7 +139,7 @@ impl Domains {
     pub(super) fn counts(&self) -> Counts {
         let mut counts = self.done.clone();
         if let Some(current) = self.current {
-            counts.add(&current.verdicts, Overall::of(&current.verdicts));
+            counts.add(current.verdicts, Overall::of(&current.verdicts));
         }
         counts
     }
@@ -162,9 +162,9 @@ mod tests {
         let mut mixed = GOOD;
         mixed[1] = Verdict::Unknown;
         for verdicts in [GOOD, mixed, GOOD] {
-            servers.add(address(1), &verdicts);
+            servers.add(address(1), verdicts);
         }
-        servers.add(address(2), &GOOD);
+        servers.add(address(2), GOOD);
         let counts = servers.counts();
         assert_eq!((counts.all, servers.one_of()), (2, 1));
         assert_eq!(counts.verdict(Rule::Fqdn, Verdict::Unknown), 1);
@@ -179,7 +179,7 @@ mod tests {
         for number in 0..all {
             // Every fifth is bad; those met often count no more than the others.
             for _ in 0..=u32::from(number % 50 == 0) {
-                servers.add(address(number), if number % 5 == 0 { &BAD } else { &GOOD });
+                servers.add(address(number), if number % 5 == 0 { BAD } else { GOOD });
             }
         }
         let counts = servers.counts();

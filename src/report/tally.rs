@@ -11,6 +11,8 @@ use crate::model::assessment::Row;
 use crate::model::finding::Code;
 use crate::model::words::{Cause, ConnectStatus, Overall, Rule, Severity, Verdict};
 
+const STRING: &str = "writing to a String cannot fail";
+
 /// Findings the summary shows.
 const SHOWN_FINDINGS: usize = 10;
 /// Below this many addresses a share says nothing about the scanner.
@@ -89,7 +91,7 @@ impl Tally {
             self.last_target = Some(sequence);
             self.targets += 1;
         }
-        self.rows.add(&row.assessment.verdicts, row.assessment.overall);
+        self.rows.add(row.assessment.verdicts, row.assessment.overall);
         self.domains.add(row);
         for (_, cause) in &row.assessment.unknown_why {
             bump(&mut self.causes, *cause as usize);
@@ -106,7 +108,7 @@ impl Tally {
             return;
         };
         if host.special.is_none() {
-            self.servers.add(host.address, &row.assessment.verdicts);
+            self.servers.add(host.address, row.assessment.verdicts);
         }
         match host.session.connect {
             ConnectStatus::NotAsked | ConnectStatus::Excluded | ConnectStatus::Special => {}
@@ -192,15 +194,19 @@ impl Tally {
                 line(text, format_args!("{:10}{cells}", rule.as_str()));
             }
         }
-        let heads: String = levels.iter().map(|(name, ..)| format!(" {:>16}", format!("{name}s"))).collect();
-        line(text, format_args!("\n{:13}{heads}", "verdict"));
+        text.push_str("\nverdict      ");
+        for (name, ..) in &levels {
+            let name = format!("{name}s");
+            write!(text, " {name:>16}").expect(STRING);
+        }
+        text.push('\n');
         for overall in Overall::ALL {
-            let cell = |level: &Level| {
+            write!(text, "{:13}", overall.as_str()).expect(STRING);
+            for (.., level) in &levels {
                 let count = level.overall(*overall);
-                format!(" {count:>9} {:>6}", share(count, level.all))
-            };
-            let cells: String = levels.iter().map(|(.., level)| cell(level)).collect();
-            line(text, format_args!("{:13}{cells}", overall.as_str()));
+                write!(text, " {count:>9} {:>6}", share(count, level.all)).expect(STRING);
+            }
+            text.push('\n');
         }
         if let one_of @ 2.. = self.servers.one_of() {
             line(text, format_args!("servers: a sample, one in {one_of}, of about {}", servers.all * one_of));
@@ -347,7 +353,7 @@ fn share(part: u64, whole: u64) -> String {
 }
 
 fn line(text: &mut String, arguments: std::fmt::Arguments<'_>) {
-    writeln!(text, "{arguments}").expect("writing to a String cannot fail");
+    writeln!(text, "{arguments}").expect(STRING);
 }
 
 #[cfg(test)]

@@ -118,11 +118,8 @@ pub fn rule_text(rule: Rule) -> String {
 
 /// A rule and the findings that touch it, for a program.
 pub fn rule_json(rule: Rule) -> Value {
-    let mut value = json!(about(rule));
-    for (label, codes) in touching(rule) {
-        value[label.replace(' ', "_")] = json!(codes);
-    }
-    value
+    let [(_, failed), (_, unknown), (_, na)] = touching(rule);
+    json!({ "rule": about(rule), "failed_by": failed, "unknown_by": unknown, "na_by": na })
 }
 
 /// The rules as the README's table.
@@ -170,7 +167,7 @@ mod tests {
         let line = text.lines().find(|line| line.starts_with("  failed by")).unwrap();
         assert!(line.contains("ptr-missing") && !line.contains("ptr-cname "), "{line}");
         let value = rule_json(Rule::Unlisted);
-        assert_eq!(value["id"], "R5");
+        assert_eq!(value["rule"]["id"], "R5");
         assert!(value["unknown_by"].as_array().unwrap().iter().any(|code| code == "dnsbl-quorum-missed"), "{value}");
         assert_eq!(rules_markdown().lines().count(), 2 + Rule::ALL.len());
     }
