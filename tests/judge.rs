@@ -385,16 +385,48 @@ fn a_day_before(rows: &[Value], days: i64) -> Vec<Value> {
     rows.iter().map(earlier).collect()
 }
 
+/// Stored evidence as if it had been gathered an hour ago.
+fn an_hour_before(evidence: &Path) {
+    let text = fs::read_to_string(evidence).unwrap();
+    let mut lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for record in lines.iter_mut().skip(1) {
+        let routes = record.get_mut("routes").and_then(Value::as_array_mut).into_iter().flatten();
+        let hosts = routes.filter_map(|route| route.get_mut("hosts")?.as_array_mut()).flatten();
+        for at in hosts.map(|host| &mut host["scanned_at"]) {
+            *at = json!(at.as_i64().unwrap() - 3_600_000);
+        }
+        record["scanned_at"] = json!(record["scanned_at"].as_i64().unwrap() - 3_600_000);
+    }
+    write_rows(evidence, &lines);
+}
+
+#[test]
+fn a_scan_that_reached_nobody_proves_no_domain_unreachable() {
+    let folder = Folder::new();
+    folder.scan("first.jsonl", "seen.jsonl", &["--seed", "5"]);
+    let mut earlier = a_day_before(&rows(&folder.path("first.jsonl")), 0);
+    earlier.retain(|row| row["connect_status"] != "open");
+    write_rows(&folder.path("earlier.jsonl"), &earlier);
+    folder.judged("seen.jsonl", "again.jsonl", &["--previous", &folder.text("earlier.jsonl")]);
+    let again = rows(&folder.path("again.jsonl"));
+    let dead: Vec<&Value> = again.iter().filter(|row| findings(row).contains("mx-all-unreachable")).collect();
+    assert!(!dead.is_empty() && dead.iter().all(|row| row["mx"] == "unknown"), "{dead:?}");
+}
+
 #[test]
 fn a_second_scan_makes_failures_of_what_one_scan_could_not_tell() {
     let folder = Folder::new();
     // In this world some domains cannot be reached.
     folder.scan("first.jsonl", "first-seen.jsonl", &["--seed", "5"]);
+    an_hour_before(&folder.path("first-seen.jsonl"));
+    folder.judged("first-seen.jsonl", "first.jsonl", &[]);
     folder.scan("second.jsonl", "seen.jsonl", &["--seed", "5", "--previous", &folder.text("first.jsonl")]);
     folder.judged("seen.jsonl", "alone.jsonl", &[]);
     let (second, alone) = (rows(&folder.path("second.jsonl")), rows(&folder.path("alone.jsonl")));
     let columns: Vec<&str> = differences(&alone, &second).into_keys().collect();
-    assert_eq!(columns, ["mx", "unknown_why"]);
+    // Those that are silent again fail as well, and then have no name to judge.
+    let names = ["exists", "fqdn", "introduces", "matches"];
+    assert_eq!(columns, [&names[..], &["mx", "na_why", "unknown_why", "verdict"]].concat());
     let mut dead = 0;
     for (alone, second) in alone.iter().zip(&second) {
         let unreachable = findings(second).contains("mx-all-unreachable");

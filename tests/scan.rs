@@ -109,6 +109,18 @@ async fn a_scan_of_the_lab_equals_its_truth_in_both_quick_profiles() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_the_family_that_is_not_dialled_nothing_is_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("census.jsonl");
+    let lab = Lab::start(Settings::new(1, 100)).await.unwrap();
+    scan_of(lab, &output, &["--ipv6-only", "s01.lab.test"]).await;
+    let rows = rows(&output);
+    let row = rows.values().next().unwrap();
+    assert_eq!([&row["introduces"], &row["matches"], &row["reverse"]], ["na", "na", "pass"]);
+    assert_eq!((&row["na_why"][0], &row["verdict"]), (&"introduces=no-local-v4".into(), &"na".into()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn faults_turn_verdicts_into_unknown_and_never_into_wrong_ones() {
     let folder = tempfile::tempdir().unwrap();
     let output = folder.path().join("census.jsonl");

@@ -17,15 +17,18 @@ use crate::model::finding::Code;
 use crate::model::header::Previous;
 use crate::model::history::{Fact, Gathering, History, MOST_FACTS, TooMany};
 use crate::model::name::Name;
+use crate::model::words::{Basis, ConnectStatus};
 
 /// The columns that are looked at.
-const COLUMNS: [&str; 10] = [
+const COLUMNS: [&str; 12] = [
     "address",
     "domain",
     "fqdn",
     "exists",
     "matches",
     "reverse",
+    "connect_status",
+    "basis",
     "dnsbl_counted",
     "findings",
     "scanned_at",
@@ -36,19 +39,28 @@ const NAMES: [&str; 4] = ["fqdn", "exists", "matches", "reverse"];
 /// Rows of a Parquet file read at a time.
 const BATCH: usize = 4_096;
 
-/// What one row says that a later run may want to know.
+/// The cells of a row that a later run may want to know of.
 struct Row<'a> {
     address: Option<&'a str>,
     domain: Option<&'a str>,
-    /// A name or the reverse zone was at fault.
-    faulty: bool,
+    /// Of names and reverse zone, in the order of `NAMES`.
+    verdicts: [&'a str; 4],
+    connect: &'a str,
+    basis: &'a str,
     /// On a blocklist that counts.
     listed: bool,
-    silent: bool,
-    lame: bool,
-    unreachable: bool,
-    /// When the row was done, in milliseconds since 1970: no later than that, everything in it had been seen.
-    at: i64,
+    findings: &'a [&'a str],
+    scanned_at: i64,
+    elapsed_ms: u32,
+}
+
+/// What one file has told.
+struct Told<'a> {
+    facts: &'a mut Gathering,
+    /// Domains of which no exchange could be reached: that says nothing while no connection of the run succeeded, for
+    /// then the scanner's own way out was closed.
+    unreachable: Gathering,
+    connected: bool,
 }
 
 /// Reads files of rows into one history.
@@ -56,14 +68,22 @@ pub fn read(paths: &[PathBuf]) -> Result<(History, Vec<Previous>), Error> {
     let mut gathering = Gathering::default();
     let mut read = Vec::with_capacity(paths.len());
     for path in paths {
-        let digest =
-            if columnar::is_parquet(path) { columns(path, &mut gathering)? } else { text(path, &mut gathering)? };
+        let mut told = Told { facts: &mut gathering, unreachable: Gathering::default(), connected: false };
+        let digest = if columnar::is_parquet(path) { columns(path, &mut told)? } else { text(path, &mut told)? };
+        if told.connected {
+            let more = told.unreachable;
+            gathering.absorb(more).map_err(|TooMany| Error::TooMuchHistory {
+                path: path.display().to_string().into(),
+                record: 0,
+                most: MOST_FACTS,
+            })?;
+        }
         read.push(Previous { name: path.display().to_string().into(), sha256: hex(&digest).into() });
     }
     Ok((gathering.finish(), read))
 }
 
-fn columns(path: &Path, gathering: &mut Gathering) -> Result<[u8; 32], Error> {
+fn columns(path: &Path, told: &mut Told<'_>) -> Result<[u8; 32], Error> {
     let mut file = Columnar::open(path, &COLUMNS, BATCH)?;
     let mut record = 0;
     while let Some(batch) = file.next()? {
@@ -76,19 +96,28 @@ fn columns(path: &Path, gathering: &mut Gathering) -> Result<[u8; 32], Error> {
             let scanned_at = batch.time("scanned_at", row).ok_or_else(|| damaged("it has no time"))?;
             let elapsed = batch.number("elapsed_ms", row).unwrap_or(0);
             let listed = !batch.texts("dnsbl_counted", row).is_empty();
-            let (address, domain) = (batch.text("address", row), batch.text("domain", row));
-            let found = Row::new(address, domain, &verdicts, listed, &findings, scanned_at, elapsed);
-            note(&found, file.name(), record, gathering)?;
+            let row = Row {
+                address: batch.text("address", row),
+                domain: batch.text("domain", row),
+                verdicts,
+                connect: batch.text("connect_status", row).unwrap_or_default(),
+                basis: batch.text("basis", row).unwrap_or_default(),
+                listed,
+                findings: &findings,
+                scanned_at,
+                elapsed_ms: u32::try_from(elapsed).unwrap_or(u32::MAX),
+            };
+            note(&row, file.name(), record, told)?;
         }
     }
     columnar::digest(path)
 }
 
-fn text(path: &Path, gathering: &mut Gathering) -> Result<[u8; 32], Error> {
+fn text(path: &Path, told: &mut Told<'_>) -> Result<[u8; 32], Error> {
     let mut reader = Plain::open(path)?;
     let first = reader.fill_buf().map(|bytes| bytes.first().copied());
     let first = first.map_err(|told| reader.get_mut().error(told))?;
-    if first == Some(b'{') { jsonl(reader, gathering) } else { csv(reader, gathering) }
+    if first == Some(b'{') { jsonl(reader, told) } else { csv(reader, told) }
 }
 
 /// A row as JSON has it.
@@ -106,6 +135,10 @@ struct Object<'a> {
     matches: Cow<'a, str>,
     #[serde(borrow)]
     reverse: Cow<'a, str>,
+    #[serde(borrow)]
+    connect_status: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    basis: Option<Cow<'a, str>>,
     dnsbl_counted: Option<Vec<String>>,
     findings: Vec<String>,
     #[serde(borrow)]
@@ -113,7 +146,7 @@ struct Object<'a> {
     elapsed_ms: u32,
 }
 
-fn jsonl(mut reader: std::io::BufReader<Plain>, gathering: &mut Gathering) -> Result<[u8; 32], Error> {
+fn jsonl(mut reader: std::io::BufReader<Plain>, told: &mut Told<'_>) -> Result<[u8; 32], Error> {
     let mut line = Vec::new();
     loop {
         let read = lines::next(&mut reader, &mut line)?;
@@ -129,13 +162,22 @@ fn jsonl(mut reader: std::io::BufReader<Plain>, gathering: &mut Gathering) -> Re
         let listed = row.dnsbl_counted.is_some_and(|zones| !zones.is_empty());
         let findings: Vec<&str> = row.findings.iter().map(String::as_str).collect();
         let scanned_at = time(&row.scanned_at).ok_or_else(|| damaged("it has no time"))?;
-        let (address, domain) = (row.address.as_deref(), row.domain.as_deref());
-        let found = Row::new(address, domain, &verdicts, listed, &findings, scanned_at, row.elapsed_ms);
-        note(&found, &name, record, gathering)?;
+        let row = Row {
+            address: row.address.as_deref(),
+            domain: row.domain.as_deref(),
+            verdicts,
+            connect: row.connect_status.as_deref().unwrap_or_default(),
+            basis: row.basis.as_deref().unwrap_or_default(),
+            listed,
+            findings: &findings,
+            scanned_at,
+            elapsed_ms: row.elapsed_ms,
+        };
+        note(&row, &name, record, told)?;
     }
 }
 
-fn csv(reader: std::io::BufReader<Plain>, gathering: &mut Gathering) -> Result<[u8; 32], Error> {
+fn csv(reader: std::io::BufReader<Plain>, told: &mut Told<'_>) -> Result<[u8; 32], Error> {
     // The reader behind has a buffer of its own already.
     let mut records = ::csv::ReaderBuilder::new().buffer_capacity(64 * 1024).from_reader(reader);
     let name = Arc::clone(records.get_ref().get_ref().stream.name());
@@ -161,16 +203,25 @@ fn csv(reader: std::io::BufReader<Plain>, gathering: &mut Gathering) -> Result<[
         }
         let damaged = |reason: &str| damaged(&name, number, reason);
         let cells = at.map(|at| record.get(at).unwrap_or_default());
-        let [address, domain, fqdn, exists, matches, reverse, counted, findings, scanned_at, elapsed] = cells;
+        let [address, domain, fqdn, exists, matches, reverse, connect, basis, counted, findings, scanned_at, elapsed] =
+            cells;
         let findings: Vec<&str> = findings.split(';').collect();
         let scanned_at = time(scanned_at).ok_or_else(|| damaged("it has no time"))?;
-        let elapsed = elapsed.parse().map_err(|_| damaged("it has no elapsed_ms"))?;
+        let elapsed_ms = elapsed.parse().map_err(|_| damaged("it has no elapsed_ms"))?;
         // An apostrophe stands before what a spreadsheet would run.
         let bare = |cell| Some(str::strip_prefix(cell, '\'').unwrap_or(cell)).filter(|cell| !cell.is_empty());
-        let verdicts = [fqdn, exists, matches, reverse];
-        let found =
-            Row::new(bare(address), bare(domain), &verdicts, !counted.is_empty(), &findings, scanned_at, elapsed);
-        note(&found, &name, number, gathering)?;
+        let row = Row {
+            address: bare(address),
+            domain: bare(domain),
+            verdicts: [fqdn, exists, matches, reverse],
+            connect,
+            basis,
+            listed: !counted.is_empty(),
+            findings: &findings,
+            scanned_at,
+            elapsed_ms,
+        };
+        note(&row, &name, number, told)?;
     }
 }
 
@@ -191,51 +242,45 @@ fn time(text: &str) -> Option<i64> {
     text.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_millisecond)
 }
 
-impl<'a> Row<'a> {
-    fn new(
-        address: Option<&'a str>,
-        domain: Option<&'a str>,
-        verdicts: &[&str],
-        listed: bool,
-        findings: &[&str],
-        scanned_at: i64,
-        elapsed_ms: u32,
-    ) -> Self {
-        let has = |code: Code| findings.contains(&code.as_str());
-        Self {
-            address,
-            domain,
-            faulty: verdicts.contains(&"fail"),
-            listed,
-            silent: has(Code::GreetingNone),
-            lame: has(Code::PtrZoneLame),
-            unreachable: has(Code::MxAllUnreachable),
-            at: scanned_at.saturating_add(i64::from(elapsed_ms)),
-        }
+impl Row<'_> {
+    fn has(&self, code: Code) -> bool {
+        self.findings.contains(&code.as_str())
+    }
+
+    /// Something that belongs to the address is at fault. A client's name is its own affair: behind the same address
+    /// another one may say another.
+    fn is_faulty(&self) -> bool {
+        let [.., reverse] = self.verdicts;
+        if self.basis == Basis::Observed.as_str() { reverse == "fail" } else { self.verdicts.contains(&"fail") }
     }
 }
 
 /// Takes what a row says.
-fn note(row: &Row<'_>, name: &Arc<str>, record: u64, gathering: &mut Gathering) -> Result<(), Error> {
-    let mut add = |fact| {
-        let added = gathering.add(fact, row.at);
+fn note(row: &Row<'_>, name: &Arc<str>, record: u64, told: &mut Told<'_>) -> Result<(), Error> {
+    // No later than that, everything in the row had been seen.
+    let at = row.scanned_at.saturating_add(i64::from(row.elapsed_ms));
+    let add = |gathering: &mut Gathering, fact| {
+        let added = gathering.add(fact, at);
         added.map_err(|TooMany| Error::TooMuchHistory { path: Arc::clone(name), record, most: MOST_FACTS })
     };
-    if let Some(address) = row.address.filter(|_| (row.faulty && row.listed) || row.silent || row.lame) {
+    told.connected |= row.connect == ConnectStatus::Open.as_str();
+    let (faulty, silent, lame) =
+        (row.is_faulty() && row.listed, row.has(Code::GreetingNone), row.has(Code::PtrZoneLame));
+    if let Some(address) = row.address.filter(|_| faulty || silent || lame) {
         let address: IpAddr = address.parse().map_err(|_| damaged(name, record, "its address is none"))?;
-        if row.faulty && row.listed {
-            add(Fact::FaultyAndListed(address))?;
-        }
-        if row.silent {
-            add(Fact::GreetingNone(address))?;
-        }
-        if row.lame {
-            add(Fact::ReverseLame(address))?;
+        for (holds, fact) in [
+            (faulty, Fact::FaultyAndListed(address)),
+            (silent, Fact::GreetingNone(address)),
+            (lame, Fact::ReverseLame(address)),
+        ] {
+            if holds {
+                add(told.facts, fact)?;
+            }
         }
     }
-    if let Some(domain) = row.domain.filter(|_| row.unreachable) {
+    if let Some(domain) = row.domain.filter(|_| row.has(Code::MxAllUnreachable)) {
         let domain = Name::stored(domain).ok_or_else(|| damaged(name, record, "its domain is none"))?;
-        add(Fact::AllUnreachable(&domain))?;
+        add(&mut told.unreachable, Fact::AllUnreachable(&domain))?;
     }
     Ok(())
 }

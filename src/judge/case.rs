@@ -11,7 +11,7 @@ use crate::model::dns::{Addresses, Answer};
 use crate::model::evidence::{Exchange, Host};
 use crate::model::introduction::Introduction;
 use crate::model::name::Name;
-use crate::model::observed::{Denial, Observed};
+use crate::model::observed::{Absence, Denial, Observed};
 use crate::model::smtp::Reply;
 use crate::model::words::{Cause, IntroductionClass, PtrClass};
 
@@ -89,6 +89,10 @@ impl Tld {
     pub(super) fn of<T>(name: &Name, answer: &Answer<T>) -> Self {
         match answer {
             Observed::Seen(_) => Self::Delegated,
+            // Only the root's own word settles it: of some answers the resolver has cut the authority off.
+            Observed::Absent(Absence { how: Denial::Nxdomain, zone: None, aliases }) if aliases.is_empty() => {
+                Self::Unknown(Cause::NotAsked)
+            }
             Observed::Absent(absence) => {
                 let below = absence.zone.as_ref().is_some_and(|zone| !zone.is_root() && name.is_within(zone));
                 let there = absence.how != Denial::Nxdomain || !absence.aliases.is_empty();

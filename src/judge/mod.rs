@@ -175,6 +175,12 @@ fn standing<'a>(evidence: &Evidence, route: Option<&Route>, case: Option<&'a Cas
 fn no_route(evidence: &Evidence) -> Standing<'static> {
     match evidence.mx_status() {
         MxStatus::Ok | MxStatus::Implicit => Standing::Unreached(Cause::NotAsked),
+        // A loop of aliases: senders' resolvers fail on it, so nobody knows of a server.
+        MxStatus::Invalid
+            if evidence.routes.is_empty() && evidence.mx.as_ref().is_some_and(|mx| mx.seen().is_none()) =>
+        {
+            Standing::Unreached(Cause::Malformed)
+        }
         MxStatus::NullMx => Standing::NoServer(Cause::NullMx),
         MxStatus::None => Standing::NoServer(Cause::NoMailDomain),
         _ => Standing::NoServer(Cause::NoServer),

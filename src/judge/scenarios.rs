@@ -773,9 +773,10 @@ fn every_class_of_name_has_its_code_and_only_some_are_looked_up() {
     }
 }
 
-/// A client that a receiver has recorded, called this; the name exists and leads to it.
+/// A client that a receiver has recorded, called this; the name exists and leads elsewhere.
 fn receiver(helo: &str) -> Scene {
     let mut scene = Scene::observed(67, "203.0.113.67", helo);
+    scene.host().introduced.addresses.v4 = v4("203.0.113.254");
     scene.policy.receivers = vec![Receiver::Name(name("mx.receiver.test")), Receiver::Address(ip("203.0.113.254"))];
     scene
 }
@@ -946,8 +947,10 @@ fn an_observed_client_has_no_excuse() {
     assert_eq!(rows(&scene), [is("FNNNPPN", &[HeloEmptyArgument])]);
 
     let mut scene = Scene::observed(68, "203.0.113.68", "gmail.com");
+    scene.host().introduced.addresses.v4 = v4("203.0.113.9");
     scene.reverse("h68.isp.test");
-    assert_eq!(rows(&scene), [is("PFPPPPN", &[HeloForeignBrand, PtrHeloDiffers, HeloApexDomain])]);
+    let forged = [HeloForeignBrand, HeloForwardMismatch, PtrHeloDiffers, HeloApexDomain];
+    assert_eq!(rows(&scene), [is("PFPFPPN", &forged)]);
 }
 
 #[test]

@@ -335,8 +335,10 @@ impl Scene {
     }
 
     pub(super) fn certificate(&mut self, names: &[&str], chain: CertTrust, not_after: i64) {
+        let own = self.own();
         let tls = &mut self.host().session.tls;
         tls.status = TlsStatus::Ok;
+        tls.server_name = Some(own.into());
         tls.certificate = Some(crate::model::smtp::Certificate {
             names: names.iter().map(|name| (*name).into()).collect(),
             subject: "CN=x".into(),

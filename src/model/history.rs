@@ -94,6 +94,13 @@ impl Gathering {
         Ok(())
     }
 
+    /// Takes another gathering's facts.
+    pub fn absorb(&mut self, other: Self) -> Result<(), TooMany> {
+        self.facts.extend(other.facts);
+        self.shrink();
+        if self.facts.len() > MOST_FACTS { Err(TooMany) } else { Ok(()) }
+    }
+
     /// The history, ready to be asked.
     pub fn finish(mut self) -> History {
         self.shrink();

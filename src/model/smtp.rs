@@ -259,6 +259,15 @@ pub struct Session {
     pub elapsed_ms: u32,
 }
 
+impl Tls {
+    /// Whether the certificate was shown to who asked for this host and does not cover it. A server may show another
+    /// one to who asks for another host, so nothing is known of the hosts that it was not asked for.
+    pub fn is_for_another(&self, host: &str) -> bool {
+        let asked = self.server_name.as_deref() == Some(host);
+        asked && self.certificate.as_ref().is_some_and(|certificate| !certificate.covers(host))
+    }
+}
+
 impl Certificate {
     /// Whether one of its names covers this host; a wildcard stands for exactly one whole first label (RFC 9525 §6.3).
     pub fn covers(&self, host: &str) -> bool {

@@ -480,6 +480,10 @@ words! {
         NameAbsent = "name-absent",
         /// The profile does not ask for it.
         Profile = "profile",
+        /// An IPv4 server, and this scan has or dials no IPv4.
+        NoLocalV4 = "no-local-v4",
+        /// An IPv6 server, and this scan has or dials no IPv6.
+        NoLocalV6 = "no-local-v6",
     }
 }
 

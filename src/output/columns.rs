@@ -331,9 +331,10 @@ fn cut(text: &str, cap: usize) -> &str {
 
 /// The chain's trust, and the name beside it: a sound chain for another host is no trust.
 fn trust(row: Row<'_>) -> Cell<'_> {
-    certificate(row, |certificate| {
+    tls(row, |tls| {
+        let Some(certificate) = &tls.certificate else { return Cell::Null };
         let other_name = certificate.chain == CertTrust::Trusted
-            && row.exchange().is_some_and(|exchange| !certificate.covers(exchange.name.as_str()));
+            && row.exchange().is_some_and(|exchange| tls.is_for_another(exchange.name.as_str()));
         Cell::Word(if other_name { CertTrust::NameMismatch } else { certificate.chain }.as_str())
     })
 }

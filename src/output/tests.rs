@@ -308,15 +308,20 @@ fn parquet_tells_its_schema_version_and_bounds_its_row_groups() {
 
 #[test]
 fn a_sound_certificate_for_another_name_is_a_mismatch() {
-    let trust = |names: &[&str], chain| {
+    let trust_for = |asked: Option<&str>, names: &[&str], chain| {
         let mut host = sample::host("192.0.2.25");
         host.session.tls.certificate = Some(sample::certificate(names, chain));
+        host.session.tls.server_name = asked.map(Into::into);
         match cell_of(&sample::domain("example.org", host), "tls_cert_trust") {
             Cell::Word(word) => word,
             other => panic!("{other:?}"),
         }
     };
     // The exchange is mx.example.org.
+    let trust = |names: &[&str], chain| trust_for(Some("mx.example.org"), names, chain);
+    // Who asks for another host may be shown another certificate.
+    assert_eq!(trust_for(Some("mx.example.net"), &["mx.example.net"], CertTrust::Trusted), "trusted");
+    assert_eq!(trust_for(None, &["other.test"], CertTrust::Trusted), "trusted");
     assert_eq!(trust(&["MX.example.org."], CertTrust::Trusted), "trusted");
     assert_eq!(trust(&["*.example.org"], CertTrust::Trusted), "trusted");
     assert_eq!(trust(&["*.org", "example.org", "*.mx.example.org"], CertTrust::Trusted), "name-mismatch");

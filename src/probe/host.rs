@@ -174,8 +174,14 @@ impl<L: Lookup> Prober<L> {
 
     async fn session(&self, address: IpAddr, exchange: Option<&Name>) -> Session {
         let settings = &self.settings;
-        if !settings.wanted.smtp || !settings.families.allow(address) {
-            return Session { cause: Some(Cause::NotAsked), ..Session::none(settings.port, ConnectStatus::NotAsked) };
+        let unasked = match address {
+            _ if !settings.wanted.smtp => Some(Cause::NotAsked),
+            _ if settings.families.allow(address) => None,
+            IpAddr::V4(_) => Some(Cause::NoLocalV4),
+            IpAddr::V6(_) => Some(Cause::NoLocalV6),
+        };
+        if unasked.is_some() {
+            return Session { cause: unasked, ..Session::none(settings.port, ConnectStatus::NotAsked) };
         }
         // The order is always network, provider, socket: nobody can wait for what a later waiter holds.
         let _network = self.networks.enter(neighbourhood(address)).await;

@@ -8,7 +8,8 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::IpAddr;
 
 use crate::model::assessment::Row;
-use crate::model::words::{Overall, Rule, TargetKind, Verdict};
+use crate::model::evidence::Host;
+use crate::model::words::{ConnectStatus, Overall, Rule, TargetKind, Verdict};
 
 /// A verdict per rule, in the order of `Rule::ALL`.
 type Verdicts = [Verdict; Rule::ALL.len()];
@@ -116,7 +117,11 @@ impl Domains {
             return;
         }
         let sequence = row.evidence.target.sequence;
-        let leads = row.host().is_some_and(|host| host.special.is_none());
+        // Senders try a server that nobody may contact here, but nothing is known of it; of an exchange that could not be
+        // resolved it is known that there may be one.
+        let unresolved = row.host().is_none() && row.assessment.verdict(Rule::Introduces) == Verdict::Unknown;
+        let contacted = |host: &Host| host.special.is_none() && host.session.connect != ConnectStatus::Excluded;
+        let leads = unresolved || row.host().is_some_and(contacted);
         let preference = row.route().and_then(|route| route.preference).filter(|_| leads);
         let own = row.assessment.verdicts;
         match &mut self.current {

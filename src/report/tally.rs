@@ -518,7 +518,17 @@ mod tests {
         }
         let mut nowhere = domain(1, &[(10, Fail), (20, Pass)]);
         nowhere.rows[0].host = None;
-        assert_eq!(tally(&[nowhere]).domains.counts().verdict(Rule::Fqdn, Pass), 1, "the first leads to no server");
+        assert_eq!(
+            tally(&[nowhere.clone()]).domains.counts().verdict(Rule::Fqdn, Pass),
+            1,
+            "the first leads to no server"
+        );
+        nowhere.rows[0].verdicts = [Unknown; Rule::ALL.len()];
+        let counts = tally(&[nowhere]).domains.counts();
+        assert_eq!(counts.verdict(Rule::Fqdn, Unknown), 1, "the first may lead to one");
+        let mut excluded = domain(1, &[(10, Na), (20, Pass)]);
+        Arc::make_mut(&mut excluded.evidence.routes[0].hosts[0]).session.connect = ConnectStatus::Excluded;
+        assert_eq!(tally(&[excluded]).domains.counts().verdict(Rule::Fqdn, Pass), 1, "the first was not contacted");
     }
 
     #[test]

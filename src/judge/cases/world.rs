@@ -180,7 +180,8 @@ impl File {
             session.tls = Tls { detail: Some(status.as_str().into()), injected_bytes, ..Tls::none(status) };
         }
         if let Some(said) = &server.certificate {
-            session.tls = Tls { certificate: Some(certificate(said)), ..Tls::none(TlsStatus::Ok) };
+            let (certificate, server_name) = (Some(certificate(said)), Some(OWN.into()));
+            session.tls = Tls { certificate, server_name, ..Tls::none(TlsStatus::Ok) };
         }
         let by = |text: Option<&str>, by| text.map(|text| Introduction::new(&unescape(text), by, NAMING));
         let greeted = by(session.greeted.name.as_deref(), IntroducedBy::Greeting);

@@ -4,6 +4,7 @@
 
 use super::super::case::{Case, is_positive};
 use super::super::findings::{Findings, Found};
+use super::AGAIN_MS;
 use crate::model::finding::Code;
 use crate::model::history::Fact;
 use crate::model::introduction::Introduction;
@@ -12,8 +13,6 @@ use crate::model::words::{Basis, Cause, ConnectStatus, IntroducedBy, Introductio
 
 /// What RFC 5321 §4.5.3.2.1 gives a server for its greeting, less what our own clock may miss.
 const PATIENCE_MS: u32 = 299_000;
-/// From this long after it was first met with silence, a server that is silent again has no excuse.
-const AGAIN_MS: i64 = 15 * 60 * 1_000;
 
 pub(in super::super) fn judge(case: &Case<'_>, out: &mut Findings) {
     let session = &case.host.session;
@@ -28,9 +27,11 @@ pub(in super::super) fn judge(case: &Case<'_>, out: &mut Findings) {
         ConnectStatus::Unreachable => out.add(failed(Code::ConnectUnreachable, Cause::ConnectUnreachable)),
         ConnectStatus::Reset => out.add(failed(Code::ConnectReset, Cause::ConnectReset)),
         ConnectStatus::SelfFault => out.missing(Rule::Introduces, session.cause.unwrap_or(Cause::SelfFault)),
-        ConnectStatus::NotAsked | ConnectStatus::Excluded | ConnectStatus::Special => {
-            out.missing(Rule::Introduces, session.cause.unwrap_or(Cause::NotAsked));
-        }
+        ConnectStatus::NotAsked | ConnectStatus::Excluded | ConnectStatus::Special => match session.cause {
+            // Of the family that is not dialled here nothing is missing: the other one is judged.
+            Some(cause @ (Cause::NoLocalV4 | Cause::NoLocalV6)) => out.na(Rule::Introduces, cause),
+            cause => out.missing(Rule::Introduces, cause.unwrap_or(Cause::NotAsked)),
+        },
     }
 }
 

@@ -86,8 +86,7 @@ impl Tally {
                 (_, _, Observed::NotAsked(Cause::NotAsked)) => None,
                 (_, _, Observed::NotAsked(cause)) => Some(*cause),
                 (_, _, Observed::Failed(failure)) => Some(failure.cause),
-                _ if listing.is_some_and(|listing| listing.void) => Some(Cause::ListUnhealthy),
-                (Some(_), ..) | (_, Answered::Nothing(_), _) => Some(Cause::QuorumMissed),
+                (Some(_), ..) | (_, Answered::Nothing(_), _) => Some(Cause::ListUnhealthy),
                 (None, Answered::No | Answered::Codes(_), _) => None,
             };
             self.policy_unknown = self.policy_unknown.or(unknown);

@@ -10,3 +10,6 @@ pub(super) mod mx;
 pub(super) mod name;
 pub(super) mod reverse;
 pub(super) mod smtp;
+
+/// From this long after it first failed, what fails again has no excuse: a restart is over by then.
+const AGAIN_MS: i64 = 15 * 60 * 1_000;

@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use super::super::case::Tld;
 use super::super::findings::{Findings, Found};
 use super::super::policy::Policy;
+use super::AGAIN_MS;
 use crate::model::address::Special;
 use crate::model::dns::{Addresses, Answer, Mx};
 use crate::model::evidence::{DnsOutcome, Evidence, Exchange, Host, Route, is_address_text};
@@ -290,11 +291,11 @@ impl<'a> Domain<'a> {
         }
     }
 
-    /// Whether an earlier run could not reach any exchange either.
+    /// Whether an earlier run could not reach any exchange either, a while before.
     fn was_unreachable(&self) -> bool {
         let Subject::Domain(domain) = &self.evidence.target.subject else { return false };
         let first = self.policy.history.first(Fact::AllUnreachable(domain));
-        first.is_some_and(|at| at < self.evidence.scanned_at)
+        first.is_some_and(|at| at.saturating_add(AGAIN_MS) <= self.evidence.scanned_at)
     }
 
     /// Which address families the exchanges have, where all answers are facts.

@@ -39,18 +39,22 @@ pub(in super::super) fn judge(case: &Case<'_>, out: &mut Findings) {
     let said = |code| Found::of(code).detail(&*introduction.text);
     let tld = case.introduced.as_ref().map(|name| Tld::of_both(name, &case.host.introduced.addresses));
     match tld.filter(|_| introduction.class == C::UnknownTld) {
-        Some(Tld::Delegated) => return,
-        Some(Tld::Unknown(cause)) => return out.missing(Rule::Fqdn, cause),
-        Some(Tld::Absent) | None => {}
-    }
-    if let Some(found) = class(case, introduction) {
-        out.add(found.detail(&*introduction.text));
+        Some(Tld::Delegated) => {}
+        Some(Tld::Unknown(cause)) => out.missing(Rule::Fqdn, cause),
+        Some(Tld::Absent) | None => {
+            if let Some(found) = class(case, introduction) {
+                out.add(found.detail(&*introduction.text));
+            }
+        }
     }
     let is_apex = |name: &Name| case.policy.naming.registrable(name) == Some(name.as_str());
     if introduction.class == C::Fqdn && case.introduced.as_ref().is_some_and(is_apex) {
         out.add(said(Code::HeloApexDomain));
     }
-    if case.host.basis == Basis::Announced {
+    // A client that DNS leads back to by this name forges nobody's.
+    let peer = case.host.address.to_canonical();
+    let own = case.introduced.is_some() && case.host.introduced.addresses.all().any(|address| address == peer);
+    if case.host.basis == Basis::Announced || own {
         return;
     }
     if is_receiver(case, introduction) {

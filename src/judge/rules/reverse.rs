@@ -81,10 +81,15 @@ fn names(case: &Case<'_>, names: &[Name], out: &mut Findings) {
         }
     }
     let usable = |name: &Name| {
-        let (class, _) = case.policy.naming.classify(name.as_str().as_bytes());
+        let (class, flags) = case.policy.naming.classify(name.as_str().as_bytes());
         let known = |forward: &Forward| forward.name == *name && Tld::of(name, &forward.addresses) != Tld::Absent;
         match class {
-            IntroductionClass::Fqdn | IntroductionClass::Underscore => true,
+            // What is odd about the latter two keeps nobody from looking them up, and RFC 8601 §2.7.3 asks for no more.
+            IntroductionClass::Fqdn
+            | IntroductionClass::Underscore
+            | IntroductionClass::ReservedLdh
+            | IntroductionClass::Placeholder => true,
+            IntroductionClass::PublicSuffix => flags.private_suffix,
             IntroductionClass::UnknownTld => case.host.forward.iter().any(known),
             _ => false,
         }

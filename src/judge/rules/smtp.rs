@@ -57,7 +57,7 @@ fn certificate(case: &Case<'_>, certificate: &Certificate, out: &mut Findings) {
         out.add(Found::of(Code::TlsCertUntrusted).detail(certificate.chain.as_str()));
     }
     let Some(exchange) = case.exchange else { return };
-    if !certificate.covers(exchange.name.as_str()) {
+    if case.host.session.tls.is_for_another(exchange.name.as_str()) {
         out.add(Found::of(Code::TlsCertName).detail(certificate.names.join(" ")));
     }
 }

@@ -475,7 +475,7 @@ pub static TABLE: &[Entry] = entries! {
     MxMixedSpecial [W:] => YES,
         "some addresses of the exchange are public, some special-purpose", "senders waste tries on them",
         "mail.example.org A 198.51.100.7, A 10.0.0.1", "drop the special-purpose addresses";
-    MxAllUnreachable [E: Mx = U] ["an earlier run could not reach any either (--previous)" E: Mx = F] => YES,
+    MxAllUnreachable [E: Mx = U] ["an earlier run, at least 15 minutes before, could not reach any either (--previous)" E: Mx = F] => YES,
         "no address of any exchange accepts a connection", "RFC 5321 §5.1", "every address of every exchange times out",
         "start the service, open port 25, or publish `MX 0 .`";
     MxPrimaryUnreachable [W:] => YES,
