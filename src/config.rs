@@ -256,7 +256,7 @@ pub fn scan_in(args: typed::Scan, lab: Option<Lab>) -> Result<Meant, Error> {
             exclusions,
             naming,
             caller: caller(&args, profile, naming, world)?,
-            port: args.port.unwrap_or_else(|| world.map_or(25, Lab::port)),
+            port: args.port.unwrap_or(25),
             endpoint: endpoint(world),
             lists: lists.into(),
             terms,
@@ -479,6 +479,8 @@ fn wanted(args: &typed::Scan) -> Wanted {
 
 /// What reading logs has to do, by the options typed.
 pub fn observe(args: Observe) -> Result<observe::Job, Error> {
+    let outputs = args.output.as_deref().map(files_of_output).unwrap_or_default();
+    unread(&[("LOG", &args.logs)], &[("--output", &outputs)])?;
     let relay = |text: &String| parse_network(text).ok_or_else(|| Error::Relay(text.clone()));
     Ok(observe::Job {
         allowed: Allowed::new(allowed(&args.allow_special, None)?),
@@ -530,7 +532,12 @@ fn caller(args: &typed::Scan, profile: Profile, naming: Naming, lab: Option<&Lab
     let name = Name::parse(&helo).ok().filter(|_| {
         matches!(class, IntroductionClass::Fqdn | IntroductionClass::SpecialUse | IntroductionClass::ExampleDomain)
     });
-    let name = name.ok_or(Error::Helo { name: helo, class })?;
+    let name = match name {
+        Some(name) => name,
+        // Nobody is greeted.
+        None if args.helo.is_none() && !wanted(args).smtp => Name::trusted("localhost".to_owned()),
+        None => return Err(Error::Helo { name: helo, class }),
+    };
     let limits = Limits::of(profile);
     let limits = Limits {
         connect: args.connect_timeout.unwrap_or(limits.connect),
@@ -560,8 +567,9 @@ fn full_name(short: &str, hosts: &str) -> Option<String> {
 }
 
 fn endpoint(lab: Option<&Lab>) -> probe::Endpoint {
-    match lab.map(Lab::map) {
-        Some(map) => Arc::new(move |address, port| map.endpoint(address, port)),
+    match lab.map(|lab| (lab.map(), lab.port())) {
+        // Rows tell the port that mail has, whichever the world's servers happen to listen on.
+        Some((map, port)) => Arc::new(move |address, _| map.endpoint(address, port)),
         None => Arc::new(|address, port| (address, port).into()),
     }
 }

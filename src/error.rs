@@ -31,13 +31,16 @@ pub enum Error {
     /// A finding nobody knows.
     #[error("there is no finding or rule {0:?}; `mxcensus explain` lists all findings")]
     NoFinding(String),
+    /// `man` of a command that is none.
+    #[error("there is no command {0:?}; `mxcensus --help` lists them")]
+    NoCommand(String),
 }
 
 impl Error {
     /// The exit code: 2 for what the user can mend in the command, 4 for what went wrong in us or under us.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::File(_) | Self::Config(_) | Self::NoFinding(_) => 2,
+            Self::File(_) | Self::Config(_) | Self::NoFinding(_) | Self::NoCommand(_) => 2,
             Self::Lab(_) | Self::Lists(_) | Self::Print(_) => 4,
             Self::Observe(error) => error.exit_code(),
             Self::Scan(error) => error.exit_code(),

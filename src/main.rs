@@ -84,11 +84,7 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
         }),
         Command::Judge(args) => {
             let job = config::judge(args)?;
-            let stop = Stop::default();
-            let runtime = runtime();
-            let _listening = runtime.enter();
-            stop.listen().map_err(|source| scan::Error::System { what: "listen for signals", source })?;
-            let outcome = scan::rejudge::run(job, &stop)?;
+            let outcome = runtime().block_on(scan::rejudge::run(job, Stop::default()))?;
             Ok(ExitCode::from(match outcome {
                 Judged { damaged: true, .. } => 2,
                 Judged { complete: false, .. } => 3,
@@ -107,23 +103,28 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
         }
         Command::Lists(args) => {
             let job = config::lists(&args)?;
-            let (page, complaint) = runtime().block_on(lists::run(job))?;
+            let lists::Shown { page, complaint, is_answered } = runtime().block_on(lists::run(job))?;
             if let Some(complaint) = complaint {
                 say_plainly(&format!("warning: {complaint}"));
             }
-            print(&page)
+            let printed = print(&page)?;
+            if is_answered {
+                return Ok(printed);
+            }
+            say_plainly("mxcensus: no list answered: is the resolver there? name another with --resolver");
+            Ok(ExitCode::from(2))
         }
         Command::Explain(args) => {
             use judge::table;
-            let rule = args.finding.as_deref().and_then(|wanted| Rule::ALL.iter().find(|rule| rule.as_str() == wanted));
+            let rule = args.finding.as_deref().and_then(table::rule_called);
             let code = args.finding.as_ref().filter(|_| rule.is_none()).map(|wanted| {
-                let known = Code::ALL.iter().find(|code| code.as_str() == wanted).copied();
+                let known = Code::ALL.iter().find(|code| code.as_str().eq_ignore_ascii_case(wanted)).copied();
                 known.ok_or_else(|| Error::NoFinding(wanted.clone()))
             });
             let code = code.transpose()?;
             print(&match (args.format, rule) {
-                (ExplainFormat::Text, Some(rule)) => table::rule_text(*rule),
-                (ExplainFormat::Json, Some(rule)) => table::rule_json(*rule).to_string(),
+                (ExplainFormat::Text, Some(rule)) => table::rule_text(rule),
+                (ExplainFormat::Json, Some(rule)) => table::rule_json(rule).to_string(),
                 (ExplainFormat::Text, None) => table::explain_text(code),
                 (ExplainFormat::Json, None) => table::explain_json(code).to_string(),
                 (ExplainFormat::Markdown, _) => table::rules_markdown(),
@@ -140,9 +141,15 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
             clap_complete::generate(shell, &mut Cli::command(), "mxcensus", &mut script);
             print(&String::from_utf8_lossy(&script))
         }
-        Command::Man => {
+        Command::Man { command } => {
+            let mut all = Cli::command();
+            all.build();
+            let asked = match &command {
+                None => all,
+                Some(name) => all.find_subcommand(name).cloned().ok_or_else(|| Error::NoCommand(name.clone()))?,
+            };
             let mut page = Vec::new();
-            clap_mangen::Man::new(Cli::command()).render(&mut page).expect("writing to a Vec cannot fail");
+            clap_mangen::Man::new(asked).render(&mut page).expect("writing to a Vec cannot fail");
             print(&String::from_utf8_lossy(&page))
         }
     }
@@ -183,6 +190,8 @@ async fn lab(args: &cli::lab::Lab) -> Result<ExitCode, Error> {
          try       dig @{ip} -p {dns} mx s01.lab.test\n\
          scan      mxcensus scan s01.lab.test --resolver {resolver} --port {port} --allow-special 127.0.0.0/8 {lists} \
                    --helo scanner.lab.test\n\
+         note      that scan is a stranger to this world: it knows neither what the lists weigh nor that `test` is an ordinary \
+                   domain here; `mxcensus scan --lab` comes to the verdicts of the truth\n\
          stop      with an interrupt",
         ip = resolver.ip(),
         dns = resolver.port(),

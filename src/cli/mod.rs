@@ -57,7 +57,10 @@ pub enum Command {
         shell: Shell,
     },
     /// The manual page, in roff
-    Man,
+    Man {
+        /// The command; the program itself without one
+        command: Option<String>,
+    },
 }
 
 /// `explain`.

@@ -45,13 +45,25 @@ pub struct Record {
     text: Option<Vec<u8>>,
 }
 
+/// Why a record cannot be understood.
+#[derive(Debug)]
+pub struct Damage {
+    /// It ends too early: as the last record of a file it shows that the file's end is missing.
+    pub is_cut: bool,
+    /// What is wrong, in words that go on from "record 7".
+    pub reason: String,
+}
+
 impl Record {
     /// What it holds, or why that cannot be told.
-    pub fn understand(&self) -> Result<Evidence, String> {
-        let text = self.text.as_ref().ok_or_else(|| format!("is over {} MiB", lines::MOST >> 20))?;
+    pub fn understand(&self) -> Result<Evidence, Damage> {
+        let Some(text) = &self.text else {
+            return Err(Damage { is_cut: false, reason: format!("is over {} MiB", lines::MOST >> 20) });
+        };
         serde_json::from_slice(text).map_err(|error| {
-            let cut = if error.is_eof() { "is cut off" } else { "is damaged" };
-            format!("{cut} ({})", told(&error))
+            let is_cut = error.is_eof();
+            let what = if is_cut { "is cut off" } else { "is damaged" };
+            Damage { is_cut, reason: format!("{what} ({})", told(&error)) }
         })
     }
 

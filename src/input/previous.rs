@@ -157,7 +157,10 @@ fn jsonl(mut reader: std::io::BufReader<Plain>, told: &mut Told<'_>) -> Result<[
             Line::TooLong => return Err(damaged("it is no row")),
             Line::End => return Ok(reader.get_ref().stream.digest()),
         }
-        let row: Object<'_> = serde_json::from_slice(&line).map_err(|error| damaged(&error.to_string()))?;
+        let row: Object<'_> = serde_json::from_slice(&line).map_err(|error| match record {
+            1 => damaged("it is no row of a scan's results; of stored evidence, `mxcensus judge` makes rows"),
+            _ => damaged(&error.to_string()),
+        })?;
         let verdicts = [&*row.fqdn, &*row.exists, &*row.matches, &*row.reverse];
         let listed = row.dnsbl_counted.is_some_and(|zones| !zones.is_empty());
         let findings: Vec<&str> = row.findings.iter().map(String::as_str).collect();

@@ -89,8 +89,19 @@ struct Line<'a> {
     healthy: Option<bool>,
 }
 
-/// Tests what is to be tested and makes the page; with it comes what could not be written down of the budgets.
-pub async fn run(job: Job) -> Result<(String, Option<String>), Error> {
+/// What came of it.
+#[derive(Debug)]
+pub struct Shown {
+    /// The page.
+    pub page: String,
+    /// What could not be written down of the budgets.
+    pub complaint: Option<String>,
+    /// Whether any of the lists that were tested answered, in whatever way.
+    pub is_answered: bool,
+}
+
+/// Tests what is to be tested and makes the page.
+pub async fn run(job: Job) -> Result<Shown, Error> {
     let Job { chosen, test, format, colour } = job;
     let mut complaint = None;
     let mut lists = chosen.lists;
@@ -104,6 +115,8 @@ pub async fn run(job: Job) -> Result<(String, Option<String>), Error> {
         panel.close().await;
         complaint = panel.complaint();
     }
+    let is_silent = |health: &Option<Health>| matches!(health, Some(Health::Silent(_)));
+    let is_answered = health.is_empty() || !health.iter().all(is_silent);
     let asked = lists.iter_mut().zip(&chosen.terms).zip(health.iter().zip(six_missing));
     let mut lines: Vec<Line<'_>> = asked
         .map(|((list, terms), (health, six_missing))| {
@@ -123,12 +136,12 @@ pub async fn run(job: Job) -> Result<(String, Option<String>), Error> {
         .collect();
     lines.extend(others.iter().map(|(entry, list)| line(list, Some(entry))));
     let page = Page { quorum: chosen.quorum, lists: lines, denied: denials() };
-    let text = match format {
+    let page = match format {
         Format::Text => page.text(colour),
         Format::Json => serde_json::to_string_pretty(&page).expect("a page has texts as keys and finite numbers"),
         Format::Csv => page.csv(),
     };
-    Ok((text, complaint))
+    Ok(Shown { page, complaint, is_answered })
 }
 
 fn line<'a>(list: &'a List, entry: Option<&'a Entry>) -> Line<'a> {

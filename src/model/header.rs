@@ -62,6 +62,8 @@ pub struct Dated {
     pub name: Box<str>,
     /// The date it says it is of.
     pub date: Box<str>,
+    /// What tells it from another one of that date.
+    pub digest: Box<str>,
 }
 
 /// The results of an earlier scan.
@@ -105,7 +107,7 @@ mod tests {
             seed: 1,
             profile: Profile::Patient,
             lab: true,
-            tables: vec![Dated { name: "tlds.txt".into(), date: "2026-01-01".into() }],
+            tables: vec![Dated { name: "tlds.txt".into(), date: "2026-01-01".into(), digest: "00".into() }],
             receivers: vec![Receiver::Address("192.0.2.1".parse().unwrap())],
             allowed: Allowed::new(vec!["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()]),
             quorum: Quorum { weight: 1.5, core: true },

@@ -74,7 +74,13 @@ fn naming(header: &Header, changes: &Changes) -> Naming {
 
 fn dated(naming: Naming) -> Vec<Dated> {
     let sources = naming.tables().sources().iter();
-    sources.map(|source| Dated { name: source.table.as_str().into(), date: source.date.as_str().into() }).collect()
+    sources
+        .map(|source| Dated {
+            name: source.table.as_str().into(),
+            date: source.date.as_str().into(),
+            digest: source.digest.as_str().into(),
+        })
+        .collect()
 }
 
 /// The tables of names that are of another date than those the scan went by.

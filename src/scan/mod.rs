@@ -19,7 +19,7 @@ use std::time::SystemTime;
 
 pub use self::header::Changes;
 use self::progress::{Counts, Show, get, say_plainly};
-use self::stop::Stop;
+use self::stop::{Level, Stop};
 use crate::input;
 use crate::judge::policy::Policy;
 use crate::model::address::Allowed;
@@ -207,7 +207,13 @@ pub async fn run(job: Job, stop: Stop) -> Result<Outcome, Error> {
 
     // Everything that can be wrong with the command is found before the first packet to a server.
     let known = known_targets(&job.feeds).map(|count| count + job.targets.len() as u64);
-    let sources = open(job.feeds, &job.input)?;
+    let (feeds, options) = (job.feeds, job.input);
+    // Standard input may have nothing to say for as long as it likes.
+    let opened = pipeline::spawn("opener", move || open(feeds, &options))?;
+    let sources = tokio::select! {
+        sources = opened => sources.expect("opening a file does not panic")?,
+        () = stop.reached(Level::Drain) => return Ok(Outcome { complete: false, reached_fail_on: false }),
+    };
     let (history, previous) = input::previous::read(&job.previous)?;
     let engine = dns::Engine::start(job.dns.clone()).await?;
     answering(&engine, &job.dns).await?;

@@ -94,6 +94,8 @@ pub(super) async fn run<L: Lookup>(parts: Parts<L>) -> Result<Done, Error> {
         let reader = Reader {
             planner: Planner::new(parts.plan),
             tell: match (parts.quiet, parts.verbose || parts.rejects.is_none()) {
+                // Nothing is written of them anywhere else.
+                (true, _) if parts.rejects.is_none() => TOLD,
                 (true, _) => 0,
                 (false, true) => u64::MAX,
                 (false, false) => TOLD,
@@ -309,7 +311,7 @@ fn note_failures(failures: &Failures, judged: &Judged) {
 }
 
 /// A thread, and where its result comes out; nothing does when it panics.
-fn spawn<T: Send + 'static>(
+pub(super) fn spawn<T: Send + 'static>(
     name: &'static str,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<oneshot::Receiver<T>, Error> {

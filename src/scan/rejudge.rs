@@ -11,12 +11,13 @@ use std::time::SystemTime;
 use rayon::prelude::*;
 
 use super::header::{is_weaker, other_tables, policy};
+use super::pipeline::spawn;
 use super::progress::{one_line, say_plainly};
 use super::reader::TOLD;
 use super::stop::{Level, Stop};
 use super::{Changes, Error, ms};
 use crate::input;
-use crate::input::evidence::{Record, Stored};
+use crate::input::evidence::{Damage, Record, Stored};
 use crate::judge::{self, Policy};
 use crate::model::assessment::Judged;
 use crate::model::header::{Header, Previous};
@@ -68,8 +69,19 @@ pub struct Outcome {
     pub reached_fail_on: bool,
 }
 
-/// Judges stored evidence again.
-pub fn run(job: Job, stop: &Stop) -> Result<Outcome, Error> {
+/// Judges stored evidence again. A first signal ends it with the batch at hand; a second one does not wait for a file that
+/// says nothing, such as standard input: the thread that reads it ends with the process.
+pub async fn run(job: Job, stop: Stop) -> Result<Outcome, Error> {
+    stop.listen().map_err(|source| Error::System { what: "listen for signals", source })?;
+    let own = stop.clone();
+    let work = spawn("judge", move || review(job, &own))?;
+    tokio::select! {
+        outcome = work => outcome.expect("no panic leaves the review of a record"),
+        () = stop.reached(Level::Halt) => Ok(Outcome { complete: false, damaged: false, reached_fail_on: false }),
+    }
+}
+
+fn review(job: Job, stop: &Stop) -> Result<Outcome, Error> {
     let started = SystemTime::now();
     // Everything that can be wrong with the command is found before the first row. Standard input is opened but once.
     for path in job.evidence.iter().filter(|path| path.as_os_str() != "-") {
@@ -181,6 +193,7 @@ impl Review {
         if !self.quiet {
             self.note(stored.name(), stored.header(), changes);
         }
+        let mut is_cut = false;
         loop {
             let (batch, broken) = batch(stored);
             self.counts.records += batch.len() as u64;
@@ -189,8 +202,13 @@ impl Review {
             for (record, judged) in batch.iter().zip(judged.collect::<Vec<_>>()) {
                 match judged {
                     Ok(judged) => self.write(&judged)?,
-                    Err(reason) => self.damaged(stored.name(), Some(record.number), &reason),
+                    Err(damage) => {
+                        is_cut = damage.is_cut;
+                        self.damaged(stored.name(), Some(record.number), &damage.reason);
+                        continue;
+                    }
                 }
+                is_cut = false;
             }
             if let Some(error) = broken {
                 self.counts.broken += 1;
@@ -198,7 +216,9 @@ impl Review {
                 return Ok(false);
             }
             if batch.is_empty() {
-                return Ok(true);
+                self.counts.broken += u64::from(is_cut);
+                self.counts.damaged += u64::from(is_cut);
+                return Ok(!is_cut);
             }
             if stop.level() > Level::Run {
                 return Ok(false);
@@ -266,12 +286,12 @@ fn batch(stored: &mut Stored) -> (Vec<Record>, Option<input::Error>) {
 }
 
 /// Judges one record. A panic costs this one record, as a fault of ours.
-fn judge(record: &Record, sequence: u64, policy: &Policy) -> Result<Judged, String> {
+fn judge(record: &Record, sequence: u64, policy: &Policy) -> Result<Judged, Damage> {
     let mut evidence = record.understand()?;
     // Places in the run of the scan: several files would have the same ones.
     evidence.target.sequence = sequence;
     catch_unwind(AssertUnwindSafe(|| judge::assess(evidence, policy)))
-        .map_err(|_panic| "makes this program fail: please report it".to_owned())
+        .map_err(|_panic| Damage { is_cut: false, reason: "makes this program fail: please report it".to_owned() })
 }
 
 /// An error and what is behind it, in one line.

@@ -12,7 +12,7 @@ use crate::model::words::{Rule, Severity};
 
 const YES: Gathered = Gathered::Yes;
 const OPT_IN: Gathered = Gathered::No("needs opt-in probes");
-const WHOLE_RUN: Gathered = Gathered::No("concerns the run, not a server: see `doctor`");
+const WHOLE_RUN: Gathered = Gathered::No("concerns the run, not a server");
 
 /// `Code [severity: Rule = force, …] ["when" severity: …] => gathered, condition, why, example, remedy;` where `a / b`
 /// means observed / announced.
@@ -96,7 +96,7 @@ pub static TABLE: &[Entry] = entries! {
     GreetingScannerBlocked [I: Introduces = U] => YES,
         "a refusal that speaks of our address, our reverse name or our reputation", "the receiver's policy against us",
         "554 client [203.0.113.250] blocked using zen.spamhaus.org",
-        "none at the server; mend the scanner's address and reverse name (`doctor` tells what is wrong)";
+        "none at the server; give the scanner's address a name of its own, a matching reverse name, and have it removed from blocklists";
     GreetingNoService [I: Introduces = X] => YES,
         "521, or 554 or 556 with words that there is no mail service, and nothing about us",
         "RFC 5321 §3.1; RFC 7504 §3", "521 mail.example.org does not accept mail",
@@ -158,7 +158,7 @@ pub static TABLE: &[Entry] = entries! {
         "enable ESMTP; where a firewall refuses EHLO, switch its inspection off";
     EhloHeloRejected [W: Introduces = U] => YES,
         "EHLO and HELO were both refused", "a policy against us", "550 go away, to EHLO and to HELO",
-        "none at the server, if it is meant; check the scanner with `doctor`";
+        "none at the server, if it is meant; check the scanner's own name and address";
     HeloExtendedReply [W:] => YES,
         "a reply of several lines to HELO", "RFC 5321 §3.2 forbids it", "250-mail.example.org, then 250 SIZE",
         "answer HELO in one line; upgrade the server";
@@ -553,7 +553,7 @@ pub static TABLE: &[Entry] = entries! {
         "no reference host answers", "scan from elsewhere, or have the provider open port 25";
     ScannerSelfFailed [E:] => WHOLE_RUN,
         "the scanner fails its own rules", "politeness", "the scanner's own PTR is missing",
-        "mend the scanner's name and address first; `doctor` tells what is wrong";
+        "give the scanner an FQDN whose address is its own, with a reverse name that leads back, and no listing";
     ScannerExcluded
         [I: Introduces = X, Fqdn = X, Exists = X, Matches = X, Unlisted = X, Reverse = X, Mx = X]
         ["only this exchange or address is excluded"

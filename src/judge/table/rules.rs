@@ -37,7 +37,7 @@ pub static RULES: &[About] = &[
         id: "R1",
         asks: "the remote mail server must connect and introduce itself",
         pass: "the server names itself in its greeting or its EHLO reply, or a client's HELO was recorded",
-        fail: "a complete conversation without a name, another protocol, or silence for as long as RFC 5321 allows",
+        fail: "a complete conversation without a name, another protocol, silence for as long as RFC 5321 allows or in two runs",
         unknown: "no connection, a reset, a refusal of us, a 4xx reply, or silence that we did not sit out",
         na: "the server says that it takes no mail, or the domain has no server",
     },
@@ -75,14 +75,14 @@ pub static RULES: &[About] = &[
         pass: "healthy lists of enough weight answered, and their listings weigh less than 1.0",
         fail: "listings as a source of spam, exploited, open relay or hijacked weigh 1.0 or more",
         unknown: "too few healthy lists answered",
-        na: "the address is special-purpose",
+        na: "there is no server, or its address is special-purpose",
     },
     About {
         rule: Rule::Reverse,
         id: "RV",
         asks: "the address must have a reverse name that leads back to it",
         pass: "one of its PTR names has the address",
-        fail: "there is no PTR, no reverse zone, or no name that leads back; or it is dynamic space on a policy list",
+        fail: "no PTR, no reverse zone, a lame one in three runs, or no name that leads back; dynamic space on a policy list",
         unknown: "the PTR or the lookups of all its names failed",
         na: "there is no server, or the profile is rfc5321",
     },
@@ -91,11 +91,17 @@ pub static RULES: &[About] = &[
         id: "MX",
         asks: "the domain's MX data must be what RFC 974, 1035, 2181, 5321 and 7505 allow",
         pass: "every exchange is a proper name, no alias, with public addresses",
-        fail: "any exchange is not, or the domain does not exist",
+        fail: "any exchange is not, the domain does not exist, or no exchange answered in two runs",
         unknown: "name servers fail, or no exchange answered at the first try",
         na: "the target is no domain, or the domain takes no mail",
     },
 ];
+
+/// The rule of this name, that of its column or its id, in any case.
+pub fn rule_called(name: &str) -> Option<Rule> {
+    let called = |about: &&About| [about.rule.as_str(), about.id].iter().any(|own| own.eq_ignore_ascii_case(name));
+    RULES.iter().find(called).map(|about| about.rule)
+}
 
 /// A rule and the findings that touch it, for a person.
 pub fn rule_text(rule: Rule) -> String {
@@ -145,7 +151,8 @@ fn touching(rule: Rule) -> [(&'static str, Vec<Code>); 3] {
             let effects = entry.forms.iter().flat_map(|form| form.effects).filter(|effect| effect.rule == rule);
             effects.into_iter().any(|effect| effect.observed == wanted || effect.announced == wanted)
         };
-        TABLE.iter().filter(touches).map(|entry| entry.code).collect()
+        let gathered = TABLE.iter().filter(|entry| entry.gathered == super::Gathered::Yes);
+        gathered.filter(touches).map(|entry| entry.code).collect()
     };
     [("failed by", with(Fail)), ("unknown by", with(Unknown)), ("na by", with(Na))]
 }
@@ -168,6 +175,10 @@ mod tests {
         assert!(line.contains("ptr-missing") && !line.contains("ptr-cname "), "{line}");
         let value = rule_json(Rule::Unlisted);
         assert_eq!(value["rule"]["id"], "R5");
+        assert_eq!(
+            (rule_called("r5"), rule_called("FQDN"), rule_called("R9")),
+            (Some(Rule::Unlisted), Some(Rule::Fqdn), None)
+        );
         assert!(value["unknown_by"].as_array().unwrap().iter().any(|code| code == "dnsbl-quorum-missed"), "{value}");
         assert_eq!(rules_markdown().lines().count(), 2 + Rule::ALL.len());
     }

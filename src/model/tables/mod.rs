@@ -12,6 +12,7 @@ use std::fmt;
 use std::sync::LazyLock;
 
 use serde::Serialize;
+use sha2::{Digest as _, Sha256};
 
 pub use self::ptr::PtrSets;
 use self::ptr::PtrWords;
@@ -62,6 +63,9 @@ pub struct Source {
     pub version: Option<u32>,
     /// `built-in`, or the path.
     pub from: String,
+    /// Lower-case hexadecimal digits that tell two tables of one date apart: of the SHA-256 of its file, or the version of
+    /// the crate it is compiled from.
+    pub digest: String,
 }
 
 /// What three of the tables say of a top-level domain.
@@ -174,6 +178,7 @@ impl Tables {
                 date: suffixes::DATE.to_owned(),
                 version: None,
                 from: format!("built-in, from the crate psl {}", suffixes::CRATE),
+                digest: suffixes::CRATE.to_owned(),
             }],
         }
     }
@@ -219,7 +224,8 @@ impl Tables {
             }
         };
         self.sources.retain(|source| source.table != given.table);
-        self.sources.push(Source { table: given.table, date, version, from: given.from.clone() });
+        let digest: String = Sha256::digest(&given.bytes).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        self.sources.push(Source { table: given.table, date, version, from: given.from.clone(), digest });
         Ok(())
     }
 
