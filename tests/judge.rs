@@ -246,7 +246,7 @@ fn a_damaged_record_costs_itself_and_is_told_with_its_place() {
     let text = fs::read_to_string(folder.path("seen.jsonl")).unwrap();
     let lines: Vec<&str> = text.lines().collect();
     let steering = lines[1].replacen("\"seen\"", "\"s\\u001b[2Jn\"", 1);
-    let damaged = [lines[0], lines[1], "{\"target\":7}", &steering, lines[2], lines[3].get(..100).unwrap()].join("\n");
+    let damaged = [lines[0], lines[1], "{\"target\":7}", &steering, lines[3].get(..100).unwrap(), lines[2]].join("\n");
     fs::write(folder.path("damaged.jsonl"), damaged).unwrap();
     let output = folder.judge("damaged.jsonl", "again.jsonl", &["--fail-on", "warning"]);
     let said = stderr(&output);
@@ -254,7 +254,7 @@ fn a_damaged_record_costs_itself_and_is_told_with_its_place() {
     let told: Vec<&str> = said.lines().filter(|line| line.starts_with("mxcensus: ")).collect();
     let file = folder.text("damaged.jsonl");
     assert_eq!(told.len(), 3, "{said}");
-    for (line, place) in told.iter().zip(["record 2 is damaged (", "record 3 is damaged (", "record 5 is cut off ("]) {
+    for (line, place) in told.iter().zip(["record 2 is damaged (", "record 3 is damaged (", "record 4 is cut off ("]) {
         assert!(line.starts_with(&format!("mxcensus: {file}: {place}")), "{line}");
     }
     assert!(said.contains("records read 5 = judged 2 + damaged 3;"), "{said}");

@@ -28,13 +28,17 @@ pub(super) fn warn_of(named: &[List], served: &[List], health: &[Health]) {
     }
 }
 
-/// Says which lists were left out while the run went on.
-pub(super) fn tell_of(accounts: &[Account]) {
-    for Account { list, off, off_since, void, tests, .. } in accounts {
-        // Those that failed the first test were told of before the run.
-        if let (Some(why), Some(since)) = (off, off_since.and_then(rfc3339))
-            && *tests != 1
-        {
+/// Says which lists were left out while the run went on, and which had no budget left.
+pub(super) fn tell_of(accounts: &[Account], first: &[Health]) {
+    // Those that failed the first test were told of before the run.
+    let believed = accounts.iter().zip(first).filter(|(_, health)| **health == Health::Healthy);
+    for (Account { list, off, off_since, void, over_budget, .. }, _) in believed {
+        if *over_budget > 0 {
+            say_plainly(&format!(
+                "warning: {over_budget} questions to the blocklist {list} were not asked: its budget of the day is spent"
+            ));
+        }
+        if let (Some(why), Some(since)) = (off, off_since.and_then(rfc3339)) {
             say_plainly(&format!(
                 "warning: the blocklist {list} was left out from {since} on: it {why}; {void} of its answers before that are \
                  not believed"

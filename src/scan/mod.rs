@@ -216,17 +216,26 @@ pub async fn run(job: Job, stop: Stop) -> Result<Outcome, Error> {
     };
     let (history, previous) = input::previous::read(&job.previous)?;
     let engine = dns::Engine::start(job.dns.clone()).await?;
-    answering(&engine, &job.dns).await?;
+    tokio::select! {
+        answered = answering(&engine, &job.dns) => answered?,
+        () = stop.reached(Level::Drain) => return Ok(Outcome { complete: false, reached_fail_on: false }),
+    }
     let (wanted, mut lists) = (job.probe.wanted, Arc::clone(&job.probe.lists));
     let hold = usize::try_from(job.probe.memory / HELD_BYTES).unwrap_or(MOST_HELD).clamp(1, MOST_HELD);
     let (allowed, naming): (Allowed, Naming) = (job.probe.allowed.clone(), job.probe.naming);
     let prober = Arc::new(Prober::new(engine, job.probe));
-    let health = if wanted.dnsbl { prober.first_test().await } else { vec![Health::Healthy; lists.len()] };
+    let tested = async { if wanted.dnsbl { prober.first_test().await } else { vec![Health::Healthy; lists.len()] } };
+    // At a low rate this takes its time.
+    let health = tokio::select! {
+        health = tested => health,
+        () = stop.reached(Level::Drain) => return Ok(Outcome { complete: false, reached_fail_on: false }),
+    };
     let named = std::mem::replace(&mut lists, prober.lists());
     if !job.quiet {
         lists::warn_of(&named, &lists, &health);
         lists::warn(prober.complaint());
     }
+    let first_health = health.clone();
     let policy = Policy {
         profile: job.profile,
         naming,
@@ -282,7 +291,7 @@ pub async fn run(job: Job, stop: Stop) -> Result<Outcome, Error> {
     }
     if !job.quiet {
         say_plainly(done.tally.summary(job.colour).trim_end());
-        lists::tell_of(&facts.lists);
+        lists::tell_of(&facts.lists, &first_health);
         lists::warn(prober.complaint());
         if facts.work.lost > 0 {
             say_plainly(&format!(

@@ -66,6 +66,8 @@ pub(super) struct Done {
     pub(super) inputs: Vec<manifest::Source>,
 }
 
+/// The least that may wait behind a straggler in input order: fewer would have the blocklists tested at every turn.
+const WINDOW: usize = 2_048;
 /// How long a run that was stopped waits for its reader.
 const PARTING: Duration = Duration::from_secs(1);
 
@@ -84,9 +86,9 @@ pub(super) async fn run<L: Lookup>(parts: Parts<L>) -> Result<Done, Error> {
     let (give, take) = async_channel::bounded::<Work>(workers);
     let (rows_in, rows_out) = mpsc::channel::<(u64, Judged)>(256);
     // In input order, a straggler holds back all that come after it: this is how many may wait behind it.
-    let window = parts.in_order.then(|| Arc::new(Semaphore::new(workers * 4)));
+    let window = parts.in_order.then(|| Arc::new(Semaphore::new((workers * 4).max(WINDOW))));
     // Less than the window, so that a hold that fills is noticed before the window is used up.
-    let room = if parts.in_order { parts.hold.min(workers * 2) } else { parts.hold };
+    let room = if parts.in_order { parts.hold.min((workers * 2).max(WINDOW / 2)) } else { parts.hold };
     let hold = Arc::new(Hold::new(Arc::clone(&prober), room, Arc::clone(&counts), window.clone()));
     let judge = Judge { prober: Arc::clone(&prober), policy, failures, rows: rows_in };
 

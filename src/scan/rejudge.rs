@@ -84,7 +84,10 @@ pub async fn run(job: Job, stop: Stop) -> Result<Outcome, Error> {
 fn review(job: Job, stop: &Stop) -> Result<Outcome, Error> {
     let started = SystemTime::now();
     // Everything that can be wrong with the command is found before the first row. Standard input is opened but once.
-    for path in job.evidence.iter().filter(|path| path.as_os_str() != "-") {
+    // A pipe gives its bytes only once.
+    let can_be_read_twice =
+        |path: &&PathBuf| std::fs::metadata(path).map_or(true, |found| found.is_file() || found.is_dir());
+    for path in job.evidence.iter().filter(|path| path.as_os_str() != "-").filter(can_be_read_twice) {
         Stored::open(path)?;
     }
     let (history, previous) = input::previous::read(&job.previous)?;

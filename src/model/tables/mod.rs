@@ -224,7 +224,8 @@ impl Tables {
             }
         };
         self.sources.retain(|source| source.table != given.table);
-        let digest: String = Sha256::digest(&given.bytes).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let digest = Sha256::digest(&given.bytes);
+        let digest = digest.iter().take(8).fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
         self.sources.push(Source { table: given.table, date, version, from: given.from.clone(), digest });
         Ok(())
     }

@@ -145,7 +145,9 @@ fn defaults() -> Result<Chosen, Error> {
 }
 
 fn list(entry: &Entry, zone: &str) -> Result<List, Error> {
-    let shown = || redacted(zone);
+    // An entry with a key has `KEY` in its place, whatever service it is of.
+    let keyed = entry.zone.starts_with("KEY.");
+    let shown = || if keyed { entry.zone.clone() } else { redacted(zone) };
     if let Some(why) = denied(zone) {
         return Err(Error::Denied { zone: shown(), why });
     }
@@ -309,6 +311,22 @@ mod tests {
         assert!(matches!(zones(&["KEY.zen.dq.spamhaus.net"]), Err(Error::Key(_))));
         let wrong = zones(&[&format!("{KEY}!.zen.dq.spamhaus.net")]).unwrap_err().to_string();
         assert!(!wrong.contains(KEY) && wrong.contains("KEY.zen"), "{wrong}");
+    }
+
+    #[test]
+    fn no_fault_of_a_file_shows_its_key() {
+        for text in [
+            "zone = 'KEY.bl.my-own-list.org'\nkey = 's3cret key9'",
+            "zone = 'KEY.foo.sorbs.net'\nkey = 's3cretkey9'",
+            "zone = 'KEY.zen.dq.spamhaus.net'\nkey = 's3cret.x'",
+            "zone = 'bl.my-own-list.org'\nkey = 's3cretkey9'",
+            "zone = 'KEY.bl.my-own-list.org'\nkey = 's3cretkey9'\nrate = -1.0",
+        ] {
+            let said = file(&format!("[[list]]\n{text}\n")).unwrap_err().to_string();
+            assert!(!said.contains("s3cret"), "{said}");
+        }
+        let number = file("[[list]]\nzone = 'KEY.bl.my-own-list.org'\nkey = 8812345678\n").unwrap_err().to_string();
+        assert!(number.contains("quoted") && !number.contains("8812345678"), "{number}");
     }
 
     #[test]

@@ -21,6 +21,8 @@ const BLOCK: u32 = 500;
 /// How long another run may hold the file. It does for milliseconds.
 const PATIENCE: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(20);
+/// What may be asked while another run holds the file.
+const MEANWHILE: u32 = 10;
 /// The most that is read of the file.
 const FILE_BYTES: u64 = 1 << 20;
 
@@ -118,13 +120,22 @@ impl Ledger {
         let entry = slot.entry(wanted, 0);
         let book = Arc::clone(&self.book);
         let written = tokio::task::spawn_blocking(move || book.enter(&[entry])).await;
-        let granted = match written.ok().flatten().and_then(|granted| granted.first().copied()) {
-            Some(granted) => {
+        let granted = match written.unwrap_or(Written::Never) {
+            Written::Granted(granted) => {
                 slot.debt = 0;
+                granted.first().copied().unwrap_or(0)
+            }
+            // Another run has the file and will let go of it: a little, which is written down the next time.
+            Written::Later => {
+                let granted = wanted.min(MEANWHILE).min(slot.daily.saturating_sub(slot.taken));
+                slot.debt += granted;
                 granted
             }
-            // Without a file this run has the whole budget to itself.
-            None => wanted.min(slot.daily.saturating_sub(slot.taken)),
+            // Without a file that can be written this run has to itself what the file leaves.
+            Written::Never => {
+                slot.taken = slot.taken.max(self.book.asked(&slot.key, slot.day));
+                wanted.min(slot.daily.saturating_sub(slot.taken))
+            }
         };
         slot.left = granted;
         slot.taken += granted;
@@ -133,17 +144,23 @@ impl Ledger {
 
     /// Gives back what was taken and not asked, and writes down what was asked without being taken.
     pub async fn close(&self) {
-        let mut entries = Vec::new();
+        let (mut entries, mut open) = (Vec::new(), Vec::new());
         for slot in &self.slots {
-            let mut slot = slot.lock().await;
+            let slot = slot.lock().await;
             if slot.left + slot.debt > 0 {
                 entries.push(slot.entry(0, slot.left));
-                (slot.left, slot.debt) = (0, 0);
+                open.push(slot);
             }
         }
+        if entries.is_empty() {
+            return;
+        }
         let book = Arc::clone(&self.book);
-        if !entries.is_empty() {
-            let _told = tokio::task::spawn_blocking(move || book.enter(&entries)).await;
+        let written = tokio::task::spawn_blocking(move || book.enter(&entries)).await;
+        if let Ok(Written::Granted(_)) = written {
+            for mut slot in open {
+                (slot.left, slot.debt) = (0, 0);
+            }
         }
     }
 
@@ -167,19 +184,37 @@ impl Slot {
     }
 }
 
+/// What came of a change of the file.
+#[derive(Debug)]
+enum Written {
+    /// It is done, and so much was granted to each entry.
+    Granted(Vec<u32>),
+    /// Another run holds the file.
+    Later,
+    /// The file cannot be used.
+    Never,
+}
+
 impl Book {
-    /// Makes the changes, all or none; what was granted to each. None once the file cannot be used.
-    fn enter(&self, entries: &[Entry]) -> Option<Vec<u32>> {
+    /// Makes the changes, all or none.
+    fn enter(&self, entries: &[Entry]) -> Written {
         if self.complaint.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
-            return None;
+            return Written::Never;
         }
         match self.write(entries) {
-            Ok(granted) => Some(granted),
+            Ok(granted) => Written::Granted(granted),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Written::Later,
             Err(error) => {
                 *self.complaint.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
-                None
+                Written::Never
             }
         }
+    }
+
+    /// What the file says was asked of a list on this day; nothing where it cannot be read.
+    fn asked(&self, key: &str, day: u64) -> u32 {
+        let page = self.read().unwrap_or_default();
+        page.lists.get(key).filter(|line| line.day == day).map_or(0, |line| line.asked)
     }
 
     fn write(&self, entries: &[Entry]) -> io::Result<Vec<u32>> {
@@ -191,7 +226,7 @@ impl Book {
             match error {
                 TryLockError::Error(error) => return Err(error),
                 TryLockError::WouldBlock if begun.elapsed() > PATIENCE => {
-                    return Err(io::Error::other("another run does not let go of it"));
+                    return Err(io::ErrorKind::WouldBlock.into());
                 }
                 TryLockError::WouldBlock => std::thread::sleep(PAUSE),
             }
@@ -223,8 +258,8 @@ impl Book {
 
 impl Page {
     fn enter(&mut self, entry: &Entry) -> u32 {
-        // Yesterday's figures are nobody's any more.
-        self.lists.retain(|_, line| line.day >= entry.day);
+        // Yesterday's figures are nobody's any more, and no clock is right that was days ahead.
+        self.lists.retain(|_, line| (entry.day..=entry.day + 1).contains(&line.day));
         let line = self.lists.entry(entry.key.clone()).or_insert(Line { day: entry.day, asked: 0 });
         if line.day > entry.day {
             return 0;
@@ -316,6 +351,29 @@ mod tests {
         take(&ledger, 1, 1).await;
         let text = fs::read_to_string(folder.path().join("budget.json")).unwrap();
         assert!(text.contains("KEY.zen.dq.spamhaus.net#") && !text.contains("s3cret"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn a_line_from_a_clock_that_was_days_ahead_stops_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        take(&Ledger { clock: || 99_999, ..ledger(folder.path(), 50) }, 0, 50).await;
+        assert_eq!(take(&ledger(folder.path(), 50), 0, 60).await, 50);
+    }
+
+    #[tokio::test]
+    async fn while_another_run_holds_the_file_a_little_is_asked_and_written_down_later() {
+        let folder = tempfile::tempdir().unwrap();
+        take(&ledger(folder.path(), 2_000), 0, 1).await;
+        let lock = File::create(folder.path().join("budget.lock")).unwrap();
+        lock.lock().unwrap();
+        let held = ledger(folder.path(), 2_000);
+        assert_eq!(take(&held, 0, MEANWHILE).await, MEANWHILE);
+        assert_eq!(held.complaint(), None);
+        lock.unlock().unwrap();
+        held.close().await;
+        let text = fs::read_to_string(folder.path().join("budget.json")).unwrap();
+        // Twenty of the first run, which was never closed, and these ten.
+        assert!(text.contains("\"asked\": 30"), "{text}");
     }
 
     #[tokio::test]

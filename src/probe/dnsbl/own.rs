@@ -6,14 +6,21 @@ use std::fmt;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 use super::entry::{Code, Entry, Kind, find, normal};
 
 /// A personal key: nothing prints it.
-#[derive(Clone, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone)]
 struct Key(String);
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // A decoder's own words would show what it found instead.
+        String::deserialize(deserializer).map(Self).map_err(|_| D::Error::custom("a key must be a quoted string"))
+    }
+}
 
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -40,6 +47,20 @@ pub(super) struct Own {
 }
 
 impl Own {
+    /// Why its key cannot be put into its zone.
+    fn misplaced_key(&self) -> Option<&'static str> {
+        let Key(key) = self.key.as_ref()?;
+        let is_label =
+            !key.is_empty() && key.len() < 64 && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        if !normal(&self.zone).starts_with("key.") {
+            Some("has a key, and no first label KEY for it in its zone")
+        } else if !is_label {
+            Some("has a key that is no label: letters, digits and hyphens, 63 at most")
+        } else {
+            None
+        }
+    }
+
     /// The zone that is asked, the key in its place.
     pub(super) fn zone(&self) -> String {
         let zone = normal(&self.zone);
@@ -98,6 +119,16 @@ pub enum FileError {
         /// The parser's reason.
         reason: String,
     },
+    /// A key that has no place in its zone. It is not shown.
+    #[error("cannot use {path}: the list {zone} {why}")]
+    Key {
+        /// The file.
+        path: PathBuf,
+        /// The list's zone, as the file has it.
+        zone: String,
+        /// What is wrong.
+        why: &'static str,
+    },
     /// It is beyond all measure.
     #[error("{path} is over 1 MiB, which no description of blocklists is")]
     TooLong {
@@ -123,5 +154,9 @@ pub(super) fn read(path: &Path) -> Result<Vec<Own>, FileError> {
         let line = before.matches('\n').count() + 1;
         FileError::Parse { path: path.into(), line, reason: error.message().to_owned() }
     })?;
-    Ok(file.list)
+    let misplaced = |own: &Own| own.misplaced_key().map(|why| (own.zone.clone(), why));
+    match file.list.iter().find_map(misplaced) {
+        Some((zone, why)) => Err(FileError::Key { path: path.into(), zone, why }),
+        None => Ok(file.list),
+    }
 }

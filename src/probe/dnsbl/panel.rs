@@ -182,11 +182,18 @@ impl Panel {
                 && let Some(question) = health::test_of_six(&member.list)
             {
                 let answer = self.test_question(lookup, at, &question).await;
-                member.six.store(health::has_six(&member.list, &answer), Ordering::Relaxed);
+                // Silence says nothing: what is then asked and not answered is unknown.
+                let six = answer.unknown().is_some() || health::has_six(&member.list, &answer);
+                member.six.store(six, Ordering::Relaxed);
             }
             health
         });
-        join_all(tested).await
+        let health = join_all(tested).await;
+        // So that a state file that cannot be used is known before the run, not after it.
+        if let Some(ledger) = &self.ledger {
+            ledger.close().await;
+        }
+        health
     }
 
     /// The lists as they serve in this run, for the judge and for whoever keeps evidence: one whose IPv6 part has no test
