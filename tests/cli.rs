@@ -228,13 +228,58 @@ fn an_interrupt_drains_and_says_so() {
     assert!(!out.exists(), "an incomplete result stands under the final name");
 }
 
-/// Whether the thread that reads targets waits for standard input.
-fn reads_its_input(id: u32) -> bool {
+/// Whether this thread waits for standard input.
+fn reads_its_input(id: u32, thread: &str) -> bool {
     let tasks = fs::read_dir(format!("/proc/{id}/task")).unwrap();
     tasks.filter_map(|task| Some(task.ok()?.path())).any(|task| {
         let told = |what: &str| fs::read_to_string(task.join(what)).unwrap_or_default();
-        told("comm").trim() == "reader" && told("syscall").starts_with("0 0x0 ")
+        told("comm").trim() == thread && told("syscall").starts_with("0 0x0 ")
     })
+}
+
+/// Waits for the end of a program that was told to end.
+fn ended(child: &mut std::process::Child) -> std::process::ExitStatus {
+    let started = std::time::Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        if started.elapsed().as_secs() > 30 {
+            child.kill().unwrap();
+            panic!("still waiting for input");
+        }
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn signals_end_a_run_that_has_not_got_a_byte_yet() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out.csv");
+    let out_text = out.to_str().unwrap();
+    for (words, thread) in
+        [(&["scan", "--lab", "-i", "-", "-o", out_text][..], "opener"), (&["judge", "-", "-o", out_text], "judge")]
+    {
+        let mut child = Command::new(PROGRAM).args(words).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let input = child.stdin.take().unwrap();
+        let begun = std::time::Instant::now();
+        while !reads_its_input(child.id(), thread) {
+            assert!(begun.elapsed().as_secs() < 60, "{thread} never waited for input");
+            std::thread::yield_now();
+        }
+        // The second one is enough, but two at once may count as one.
+        let signalled = std::time::Instant::now();
+        let status = loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                break status;
+            }
+            assert!(signalled.elapsed().as_secs() < 30, "{thread} is still there");
+            Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+        };
+        assert_eq!(status.code(), Some(3), "{thread}");
+        assert!(!out.exists());
+        drop(input);
+    }
 }
 
 #[test]
@@ -246,22 +291,12 @@ fn an_interrupt_ends_a_run_whose_input_is_silent() {
     let mut input = child.stdin.take().unwrap();
     input.write_all(b"s01.lab.test\n").unwrap();
     let begun = std::time::Instant::now();
-    while !reads_its_input(child.id()) {
+    while !reads_its_input(child.id(), "reader") {
         assert!(begun.elapsed().as_secs() < 60, "it never waited for input");
         std::thread::yield_now();
     }
     Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    let started = std::time::Instant::now();
-    let status = loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            break status;
-        }
-        if started.elapsed().as_secs() > 30 {
-            child.kill().unwrap();
-            panic!("still waiting for input");
-        }
-        std::thread::yield_now();
-    };
+    let status = ended(&mut child);
     let mut said = String::new();
     child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
     assert_eq!(status.code(), Some(3), "{said}");

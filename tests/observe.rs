@@ -201,3 +201,16 @@ fn a_reader_that_goes_away_is_a_good_end() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
 }
+
+#[test]
+fn a_log_is_never_written_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("mail.log");
+    fs::copy(fixture("postfix.log"), &log).unwrap();
+    let before = fs::read(&log).unwrap();
+    let output = Command::new(PROGRAM).arg("observe").arg(&log).arg("-o").arg(&log).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("is read by LOG and would be overwritten"), "{said}");
+    assert_eq!(fs::read(&log).unwrap(), before);
+}

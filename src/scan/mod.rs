@@ -212,13 +212,13 @@ pub async fn run(job: Job, stop: Stop) -> Result<Outcome, Error> {
     let opened = pipeline::spawn("opener", move || open(feeds, &options))?;
     let sources = tokio::select! {
         sources = opened => sources.expect("opening a file does not panic")?,
-        () = stop.reached(Level::Drain) => return Ok(Outcome { complete: false, reached_fail_on: false }),
+        () = stop.reached(Level::Drain) => return Ok(stopped(job.quiet)),
     };
     let (history, previous) = input::previous::read(&job.previous)?;
     let engine = dns::Engine::start(job.dns.clone()).await?;
     tokio::select! {
         answered = answering(&engine, &job.dns) => answered?,
-        () = stop.reached(Level::Drain) => return Ok(Outcome { complete: false, reached_fail_on: false }),
+        () = stop.reached(Level::Drain) => return Ok(stopped(job.quiet)),
     }
     let (wanted, mut lists) = (job.probe.wanted, Arc::clone(&job.probe.lists));
     let hold = usize::try_from(job.probe.memory / HELD_BYTES).unwrap_or(MOST_HELD).clamp(1, MOST_HELD);
@@ -228,7 +228,7 @@ pub async fn run(job: Job, stop: Stop) -> Result<Outcome, Error> {
     // At a low rate this takes its time.
     let health = tokio::select! {
         health = tested => health,
-        () = stop.reached(Level::Drain) => return Ok(Outcome { complete: false, reached_fail_on: false }),
+        () = stop.reached(Level::Drain) => return Ok(stopped(job.quiet)),
     };
     let named = std::mem::replace(&mut lists, prober.lists());
     if !job.quiet {
@@ -312,6 +312,14 @@ pub async fn run(job: Job, stop: Stop) -> Result<Outcome, Error> {
 fn ms(time: SystemTime) -> i64 {
     let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Stopped before there was anything to do.
+fn stopped(quiet: bool) -> Outcome {
+    if !quiet {
+        say_plainly("cut short: stopped before the first target");
+    }
+    Outcome { complete: false, reached_fail_on: false }
 }
 
 /// The number of targets where no file has to be read to know it.
