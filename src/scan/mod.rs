@@ -10,6 +10,7 @@ mod pipeline;
 pub mod progress;
 mod reader;
 pub mod rejudge;
+mod resolver;
 pub mod stop;
 mod writer;
 
@@ -23,17 +24,15 @@ use self::stop::{Level, Stop};
 use crate::input;
 use crate::judge::policy::Policy;
 use crate::model::address::Allowed;
-use crate::model::dns::{Data, Question, RecordType};
 use crate::model::dnsbl::{Health, Quorum};
 use crate::model::introduction::Naming;
 use crate::model::name::Name;
-use crate::model::observed::Observed;
 use crate::model::target::Receiver;
 use crate::model::words::{Cause, Profile, Severity};
 use crate::output::manifest::{Manifest, Source};
 use crate::output::{self, Evidences, rfc3339};
 use crate::plan;
-use crate::probe::dns::{self, Lookup};
+use crate::probe::dns;
 use crate::probe::dnsbl::watch::Account;
 use crate::probe::{self, Prober, Work};
 use crate::report::tally::Tally;
@@ -206,10 +205,10 @@ pub async fn run(job: Job, stop: Stop) -> Result<Outcome, Error> {
     stop.listen().map_err(|source| Error::System { what: "listen for signals", source })?;
 
     // Everything that can be wrong with the command is found before the first packet to a server.
-    let known = known_targets(&job.feeds).map(|count| count + job.targets.len() as u64);
+    let known = reader::known_targets(&job.feeds).map(|count| count + job.targets.len() as u64);
     let (feeds, options) = (job.feeds, job.input);
     // Standard input may have nothing to say for as long as it likes.
-    let opened = pipeline::spawn("opener", move || open(feeds, &options))?;
+    let opened = pipeline::spawn("opener", move || reader::open(feeds, &options))?;
     let sources = tokio::select! {
         sources = opened => sources.expect("opening a file does not panic")?,
         () = stop.reached(Level::Drain) => return Ok(stopped(job.quiet)),
@@ -217,7 +216,7 @@ pub async fn run(job: Job, stop: Stop) -> Result<Outcome, Error> {
     let (history, previous) = input::previous::read(&job.previous)?;
     let engine = dns::Engine::start(job.dns.clone()).await?;
     tokio::select! {
-        answered = answering(&engine, &job.dns) => answered?,
+        answered = resolver::answering(&engine, &job.dns) => answered?,
         () = stop.reached(Level::Drain) => return Ok(stopped(job.quiet)),
     }
     let (wanted, mut lists) = (job.probe.wanted, Arc::clone(&job.probe.lists));
@@ -322,46 +321,6 @@ fn stopped(quiet: bool) -> Outcome {
     Outcome { complete: false, reached_fail_on: false }
 }
 
-/// The number of targets where no file has to be read to know it.
-fn known_targets(feeds: &[Feed]) -> Option<u64> {
-    let counts = feeds.iter().map(|feed| match feed {
-        Feed::File(_) => None,
-        Feed::Lines { count, .. } => Some(*count),
-    });
-    counts.sum()
-}
-
-fn open(feeds: Vec<Feed>, options: &input::Options) -> Result<Vec<input::Source>, Error> {
-    let opened = feeds.into_iter().map(|feed| match feed {
-        Feed::File(path) => input::Source::open(&path, options),
-        Feed::Lines { name, lines, .. } => input::Source::reader(&name, reader::Lines::new(lines), options),
-    });
-    Ok(opened.collect::<Result<_, _>>()?)
-}
-
-/// A run whose resolver is not there would only produce unknowns: say it once, at once. One that denies everything would
-/// make every domain fail, and one that puts its own address in the place of NXDOMAIN would make every name exist.
-async fn answering<L: Lookup>(lookup: &L, settings: &dns::Settings) -> Result<(), Error> {
-    let resolvers = || settings.upstreams.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    let root = Question { name: Name::root(), kind: RecordType::Soa };
-    let answer: Observed<crate::model::dns::Records<Data>> = lookup.lookup(&root).await;
-    if let Some(cause @ (Cause::Timeout | Cause::ResolverDown | Cause::SelfFault)) = answer.unknown() {
-        return Err(Error::NoResolver { resolvers: resolvers(), cause });
-    }
-    if answer.absent().is_some() {
-        return Err(Error::DeniesRoot { resolvers: resolvers() });
-    }
-    // Too long and too random to be registered, in a zone that is signed.
-    let name = Name::trusted(format!("mxcensus-{:016x}{:016x}.com", rand::random::<u64>(), rand::random::<u64>()));
-    let nobody = Question { name, kind: RecordType::A };
-    match lookup.lookup(&nobody).await.seen() {
-        Some(records) if !records.values.is_empty() => {
-            Err(Error::Invents { resolvers: resolvers(), name: nobody.name })
-        }
-        _ => Ok(()),
-    }
-}
-
 /// What the end of a run is told from.
 struct Facts<'a> {
     started: SystemTime,
@@ -430,31 +389,4 @@ fn manifest(
     manifest.lists = serde_json::to_value(&facts.lists).expect("an account has texts as keys");
     manifest.complete = facts.complete;
     Ok(manifest.write(output)?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::dns::{Answer, Records};
-
-    /// Answers every question alike.
-    struct Alike(Answer<Data>);
-
-    impl Lookup for Alike {
-        async fn lookup(&self, _question: &Question) -> Answer<Data> {
-            self.0.clone()
-        }
-    }
-
-    #[tokio::test]
-    async fn a_resolver_that_invents_addresses_is_no_resolver() {
-        let settings = dns::Settings::default();
-        let values = vec![Data::A([203, 0, 113, 80].into())];
-        let records = Records { values, aliases: Vec::new(), ttl: 60, authentic: false };
-        let invented = answering(&Alike(Observed::Seen(records)), &settings).await;
-        assert!(matches!(invented, Err(Error::Invents { .. })));
-        assert!(answering(&Alike(Observed::failed(Cause::Servfail)), &settings).await.is_ok());
-        let silent = answering(&Alike(Observed::failed(Cause::Timeout)), &settings).await;
-        assert!(matches!(silent, Err(Error::NoResolver { .. })));
-    }
 }

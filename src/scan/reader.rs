@@ -8,9 +8,9 @@ use std::sync::atomic::Ordering;
 
 use tokio::sync::Semaphore;
 
-use super::Error;
 use super::progress::{Counts, Progress, Total, add, get};
 use super::stop::{Level, Stop};
+use super::{Error, Feed};
 use crate::input::{self, Item, Source};
 use crate::model::target::{Entry, Reject, Target};
 use crate::output::manifest;
@@ -181,4 +181,22 @@ impl Read for Lines {
         }
         Ok(filled)
     }
+}
+
+/// The number of targets where no file has to be read to know it.
+pub(super) fn known_targets(feeds: &[Feed]) -> Option<u64> {
+    let counts = feeds.iter().map(|feed| match feed {
+        Feed::File(_) => None,
+        Feed::Lines { count, .. } => Some(*count),
+    });
+    counts.sum()
+}
+
+/// Opens what targets come from.
+pub(super) fn open(feeds: Vec<Feed>, options: &input::Options) -> Result<Vec<Source>, Error> {
+    let opened = feeds.into_iter().map(|feed| match feed {
+        Feed::File(path) => Source::open(&path, options),
+        Feed::Lines { name, lines, .. } => Source::reader(&name, Lines::new(lines), options),
+    });
+    Ok(opened.collect::<Result<_, _>>()?)
 }

@@ -8,6 +8,7 @@ pub(super) mod greeting;
 pub(super) mod lists;
 pub(super) mod mx;
 pub(super) mod name;
+mod reach;
 pub(super) mod reverse;
 pub(super) mod smtp;
 

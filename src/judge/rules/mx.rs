@@ -9,15 +9,16 @@ use super::super::case::Tld;
 use super::super::findings::{Findings, Found};
 use super::super::policy::Policy;
 use super::AGAIN_MS;
+use super::reach::Reach;
 use crate::model::address::Special;
 use crate::model::dns::{Addresses, Answer, Mx};
-use crate::model::evidence::{DnsOutcome, Evidence, Exchange, Host, Route, is_address_text};
+use crate::model::evidence::{DnsOutcome, Evidence, Exchange, is_address_text};
 use crate::model::finding::Code;
 use crate::model::history::Fact;
 use crate::model::name::Name;
 use crate::model::observed::{Denial, Observed};
 use crate::model::target::Subject;
-use crate::model::words::{Cause, ConnectStatus, IntroductionClass, MxStatus, Rule, TargetKind};
+use crate::model::words::{Cause, IntroductionClass, MxStatus, Rule, TargetKind};
 
 /// More exchanges or addresses than any sender tries.
 const MANY_EXCHANGES: usize = 10;
@@ -347,13 +348,6 @@ fn is_localhost(name: &str) -> bool {
     matches!(name, "localhost" | "localhost.localdomain") || name.ends_with(".localhost")
 }
 
-/// Why not all addresses of an exchange are known; None for what never has any.
-fn unresolved(exchange: &Exchange) -> Option<Cause> {
-    let addresses = &exchange.addresses;
-    let named = !exchange.name.is_root() && !is_address_text(&exchange.name);
-    addresses.v4.unknown().or_else(|| addresses.v6.unknown()).filter(|_| named)
-}
-
 /// The last alias on the way to an exchange's addresses, or to their denial.
 fn alias(addresses: &Addresses) -> Option<&Name> {
     fn of<T>(answer: &Answer<T>) -> Option<&Name> {
@@ -364,46 +358,4 @@ fn alias(addresses: &Addresses) -> Option<&Name> {
         }
     }
     of(&addresses.v4).or_else(|| of(&addresses.v6))
-}
-
-/// Whether the servers behind some routes accept connections.
-#[derive(Default)]
-struct Reach {
-    open: bool,
-    /// Some server was not tried, or not to its end.
-    unsure: bool,
-    /// Why some exchange's addresses are not all known.
-    unresolved: Option<Cause>,
-    /// What became of the first dead one.
-    cause: Option<Cause>,
-}
-
-impl Reach {
-    fn of<'r>(routes: impl Iterator<Item = &'r Route>) -> Self {
-        let mut reach = Self::default();
-        for route in routes {
-            reach.unresolved = reach.unresolved.or_else(|| unresolved(route.exchange.as_deref()?));
-            route.hosts.iter().filter(|host| host.special.is_none()).for_each(|host| reach.host(host));
-        }
-        reach
-    }
-
-    fn host(&mut self, host: &Host) {
-        let dead = match host.session.connect {
-            // A reset comes from somebody who had accepted.
-            ConnectStatus::Open | ConnectStatus::Reset => return self.open = true,
-            ConnectStatus::Timeout => Cause::ConnectTimeout,
-            ConnectStatus::Refused => Cause::ConnectRefused,
-            ConnectStatus::Unreachable => Cause::ConnectUnreachable,
-            ConnectStatus::Special => return,
-            ConnectStatus::Excluded | ConnectStatus::SelfFault | ConnectStatus::NotAsked => {
-                return self.unsure = true;
-            }
-        };
-        self.cause.get_or_insert(dead);
-    }
-
-    const fn is_dead(&self) -> bool {
-        self.cause.is_some() && !self.open && !self.unsure && self.unresolved.is_none()
-    }
 }
