@@ -15,6 +15,7 @@ use serde_json::json;
 use crate::cli::judge::Judge;
 use crate::cli::lists::{Lists, ListsFormat};
 use crate::cli::observe::{LogFormat, Observe};
+use crate::cli::rows;
 use crate::cli::scan as typed;
 use crate::cli::tables::Tables as Folder;
 use crate::input;
@@ -274,18 +275,18 @@ pub fn scan_in(args: typed::Scan, lab: Option<Lab>) -> Result<Meant, Error> {
         receivers: receivers(&args.receiver, world)?,
         seed: args.seed,
         rejects: rejects(&args),
-        format: output::Options { format: args.format.map(format), csv_raw: args.csv_raw },
-        output: args.output.filter(|path| path != Path::new("-")),
+        format: output::Options { format: args.rows.format.map(format), csv_raw: args.rows.csv_raw },
+        output: args.rows.output.filter(|path| path != Path::new("-")),
         evidence: args.evidence,
         previous: args.previous,
         targets: args.targets,
         concurrency,
         in_order: args.order == Some(typed::Order::Input),
         show: show(args.progress),
-        quiet: args.quiet,
+        quiet: args.rows.quiet,
         verbose: args.verbose,
         colour: colour(),
-        fail_on: fail_on(args.fail_on),
+        fail_on: fail_on(args.rows.fail_on),
         configuration,
     };
     Ok(Meant { job, lab, notes })
@@ -297,7 +298,7 @@ pub fn judge(args: Judge) -> Result<rejudge::Job, Error> {
     if args.evidence.iter().chain(&args.previous).filter(stdin).count() > 1 {
         return Err(Error::StdinTwice);
     }
-    let outputs = args.output.as_deref().map(files_of_output).unwrap_or_default();
+    let outputs = args.rows.output.as_deref().map(files_of_output).unwrap_or_default();
     unread(&[("EVIDENCE", &args.evidence), ("--previous", &args.previous)], &[("--output", &outputs)])?;
     if let Some(weight) = args.quorum.filter(|weight| !(weight.is_finite() && *weight > 0.0)) {
         return Err(Error::Quorum(weight));
@@ -313,10 +314,10 @@ pub fn judge(args: Judge) -> Result<rejudge::Job, Error> {
     let configuration = json!({
         "command": "judge",
         "evidence": paths(&args.evidence),
-        "output": shown(args.output.as_ref()),
-        "format": args.format.map(|typed| format(typed).as_str()),
-        "csv-raw": args.csv_raw,
-        "fail-on": format!("{:?}", args.fail_on).to_lowercase(),
+        "output": shown(args.rows.output.as_ref()),
+        "format": args.rows.format.map(|typed| format(typed).as_str()),
+        "csv-raw": args.rows.csv_raw,
+        "fail-on": format!("{:?}", args.rows.fail_on).to_lowercase(),
         "profile": changes.profile.map(Profile::as_str),
         "quorum": args.quorum,
         "allow-special": args.allow_special,
@@ -328,25 +329,25 @@ pub fn judge(args: Judge) -> Result<rejudge::Job, Error> {
         evidence: args.evidence,
         changes,
         previous: args.previous,
-        output: args.output.filter(|path| path != Path::new("-")),
-        format: output::Options { format: args.format.map(format), csv_raw: args.csv_raw },
-        quiet: args.quiet,
+        output: args.rows.output.filter(|path| path != Path::new("-")),
+        format: output::Options { format: args.rows.format.map(format), csv_raw: args.rows.csv_raw },
+        quiet: args.rows.quiet,
         verbose: args.verbose,
         colour: colour(),
-        fail_on: fail_on(args.fail_on),
+        fail_on: fail_on(args.rows.fail_on),
         configuration,
     })
 }
 
 fn colour() -> bool {
-    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+    std::io::stderr().is_terminal() && colour_wanted()
 }
 
-const fn fail_on(typed: typed::FailOn) -> Option<Severity> {
+const fn fail_on(typed: rows::FailOn) -> Option<Severity> {
     match typed {
-        typed::FailOn::Error => Some(Severity::Error),
-        typed::FailOn::Warning => Some(Severity::Warning),
-        typed::FailOn::Never => None,
+        rows::FailOn::Error => Some(Severity::Error),
+        rows::FailOn::Warning => Some(Severity::Warning),
+        rows::FailOn::Never => None,
     }
 }
 
@@ -576,7 +577,7 @@ fn endpoint(lab: Option<&Lab>) -> probe::Endpoint {
 
 /// Where a file without a name may grow: beside the output, which needs room anyway, else where such files go.
 fn scratch(args: &typed::Scan) -> PathBuf {
-    let output = args.output.as_ref().filter(|path| path.as_path() != Path::new("-"));
+    let output = args.rows.output.as_ref().filter(|path| path.as_path() != Path::new("-"));
     let folder = output.and_then(|path| path.parent()).filter(|folder| !folder.as_os_str().is_empty());
     let device = output.is_some_and(|path| fs::metadata(path).is_ok_and(|found| !found.is_file()));
     match (output, folder) {
@@ -590,7 +591,7 @@ fn scratch(args: &typed::Scan) -> PathBuf {
 fn rejects(args: &typed::Scan) -> Option<PathBuf> {
     args.rejects.clone().or_else(|| {
         let output =
-            args.output.as_ref().filter(|path| path.as_path() != Path::new("-") && !output::is_direct(path))?;
+            args.rows.output.as_ref().filter(|path| path.as_path() != Path::new("-") && !output::is_direct(path))?;
         let mut name = output.clone().into_os_string();
         name.push(".rejects.csv");
         Some(PathBuf::from(name))
@@ -603,7 +604,7 @@ fn apart(args: &typed::Scan) -> Result<(), Error> {
     if args.input.iter().chain(&args.previous).filter(stdin).count() > 1 {
         return Err(Error::StdinTwice);
     }
-    let outputs = args.output.as_deref().map(files_of_output).unwrap_or_default();
+    let outputs = args.rows.output.as_deref().map(files_of_output).unwrap_or_default();
     let written = |path: &Path| {
         let places = [place(path), place(&output::beside(path, ".part"))];
         if output::is_direct(path) { Vec::new() } else { places.to_vec() }
@@ -684,11 +685,11 @@ const fn profile(typed: typed::Profile) -> Profile {
     }
 }
 
-const fn format(typed: typed::Format) -> output::Format {
+const fn format(typed: rows::Format) -> output::Format {
     match typed {
-        typed::Format::Csv => output::Format::Csv,
-        typed::Format::Jsonl => output::Format::Jsonl,
-        typed::Format::Parquet => output::Format::Parquet,
+        rows::Format::Csv => output::Format::Csv,
+        rows::Format::Jsonl => output::Format::Jsonl,
+        rows::Format::Parquet => output::Format::Parquet,
     }
 }
 
@@ -712,13 +713,13 @@ fn configuration(args: &typed::Scan, tables: &Tables) -> serde_json::Value {
         "receiver": args.receiver,
         "exclude": paths(&args.exclude),
         "shard": args.shard,
-        "output": shown(args.output.as_ref()),
-        "format": args.format.map(|typed| format(typed).as_str()),
-        "csv-raw": args.csv_raw,
+        "output": shown(args.rows.output.as_ref()),
+        "format": args.rows.format.map(|typed| format(typed).as_str()),
+        "csv-raw": args.rows.csv_raw,
         "evidence": shown(args.evidence.as_ref()),
         "previous": paths(&args.previous),
         "rejects": shown(args.rejects.as_ref()),
-        "fail-on": format!("{:?}", args.fail_on).to_lowercase(),
+        "fail-on": format!("{:?}", args.rows.fail_on).to_lowercase(),
         "order": args.order.map(|_| "input"),
         "resolver": args.resolver.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "port": args.port,

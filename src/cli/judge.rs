@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::scan::{FailOn, Format, Profile};
+use super::rows::Rows;
+use super::scan::Profile;
 use super::tables::Tables;
 
 /// `judge`.
@@ -24,21 +25,9 @@ pub struct Judge {
     #[arg(value_name = "EVIDENCE", required = true)]
     pub evidence: Vec<PathBuf>,
 
-    /// .csv, .jsonl (each also .gz, .zst) or .parquet; `-` is stdout [default: CSV on stdout]
-    #[arg(short, long, value_name = "FILE", help_heading = "Output")]
-    pub output: Option<PathBuf>,
-    /// The format, where the file's name does not say
-    #[arg(long, value_enum, value_name = "FORMAT", help_heading = "Output")]
-    pub format: Option<Format>,
-    /// Do not neutralise cells that a spreadsheet would run
-    #[arg(long, help_heading = "Output")]
-    pub csv_raw: bool,
-    /// Exit 1 when a finding of at least this severity was found
-    #[arg(long, value_enum, value_name = "SEVERITY", default_value = "never", help_heading = "Output")]
-    pub fail_on: FailOn,
-    /// Nothing on stderr but errors
-    #[arg(short, long, help_heading = "Output")]
-    pub quiet: bool,
+    /// Where rows go.
+    #[command(flatten)]
+    pub rows: Rows,
     /// Say more on stderr: every damaged record
     #[arg(short, long, help_heading = "Output", conflicts_with = "quiet")]
     pub verbose: bool,

@@ -7,6 +7,7 @@ pub mod judge;
 pub mod lab;
 pub mod lists;
 pub mod observe;
+pub mod rows;
 pub mod scan;
 pub mod tables;
 

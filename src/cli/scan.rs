@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use super::rows::Rows;
 use super::tables::Tables;
 
 /// `scan`.
@@ -44,15 +45,9 @@ pub struct Scan {
     #[command(flatten)]
     pub tables: Tables,
 
-    /// .csv, .jsonl (each also .gz, .zst) or .parquet; `-` is stdout [default: CSV on stdout]
-    #[arg(short, long, value_name = "FILE", help_heading = "Output")]
-    pub output: Option<PathBuf>,
-    /// The format, where the file's name does not say
-    #[arg(long, value_enum, value_name = "FORMAT", help_heading = "Output")]
-    pub format: Option<Format>,
-    /// Do not neutralise cells that a spreadsheet would run
-    #[arg(long, help_heading = "Output")]
-    pub csv_raw: bool,
+    /// Where rows go
+    #[command(flatten)]
+    pub rows: Rows,
     /// Also keep all that was seen, for `judge`: .jsonl (also .gz, .zst) or .parquet
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub evidence: Option<PathBuf>,
@@ -62,15 +57,9 @@ pub struct Scan {
     /// Rows in input order instead of as they complete
     #[arg(long, value_enum, value_name = "ORDER", help_heading = "Output")]
     pub order: Option<Order>,
-    /// Exit 1 when a finding of at least this severity was found
-    #[arg(long, value_enum, value_name = "SEVERITY", default_value = "never", help_heading = "Output")]
-    pub fail_on: FailOn,
     /// Progress on stderr
     #[arg(long, value_enum, value_name = "HOW", default_value = "auto", help_heading = "Output")]
     pub progress: Progress,
-    /// Nothing on stderr but errors
-    #[arg(short, long, help_heading = "Output")]
-    pub quiet: bool,
     /// Say more on stderr
     #[arg(short, long, help_heading = "Output", conflicts_with = "quiet")]
     pub verbose: bool,
@@ -174,33 +163,11 @@ pub struct Scan {
     pub config: Option<PathBuf>,
 }
 
-/// `--format`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// Comma-separated values.
-    Csv,
-    /// One JSON object a line.
-    Jsonl,
-    /// Apache Parquet.
-    Parquet,
-}
-
 /// `--order`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Order {
     /// As the targets were read.
     Input,
-}
-
-/// `--fail-on`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum FailOn {
-    /// Errors.
-    Error,
-    /// Warnings and errors.
-    Warning,
-    /// Nothing.
-    Never,
 }
 
 /// `--progress`.

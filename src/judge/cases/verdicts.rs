@@ -1,6 +1,7 @@
 //! The table of verdicts, cell by cell: when a rule passes, fails, is unknown, does not apply.
 //! Comes in: worlds in the vocabulary of cases, each the good one but for what it says. Goes out: nothing but proof.
 //! Where a cell is unknown or does not apply, its cause is part of the cell.
+//! Long because it is data: one cell of the table after another.
 
 use super::file::File;
 use crate::model::assessment::Assessment;

@@ -1,4 +1,5 @@
 //! Whole conversations with servers of every kind, in memory; only resets need a socket, on loopback.
+//! Over 400 lines: one player of scripts at the top serves every conversation.
 
 use std::future::Future;
 use std::sync::Arc;
