@@ -2,6 +2,8 @@
 //! Comes in: an outcome of a probe. Goes out: the same, with its cause.
 //! Absent is a fact about the world; failed is a fact about the attempt. The two never merge.
 
+use std::net::SocketAddr;
+
 use serde::{Deserialize, Serialize};
 
 use super::name::Name;
@@ -41,12 +43,31 @@ pub struct Failure {
     /// What the other side or the system said of it, escaped and capped (an extended DNS error, an OS error).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<Box<str>>,
+    /// How it was asked, where it was a DNS question that went out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub how: Option<Box<How>>,
+}
+
+/// How a DNS question was asked and answered.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct How {
+    /// The rcode of the last reply (RFC 1035 §4.1.1, RFC 6891 §6.1.3); None without any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rcode: Option<u16>,
+    /// Whether a reply was cut short to fit a datagram, so that TCP was tried.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub truncated: bool,
+    /// Queries sent, over UDP and TCP together.
+    pub attempts: u32,
+    /// The resolver that replied, or was asked, last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upstream: Option<SocketAddr>,
 }
 
 impl Failure {
     /// A failure with nothing more to say than its cause.
     pub const fn of(cause: Cause) -> Self {
-        Self { cause, detail: None }
+        Self { cause, detail: None, how: None }
     }
 }
 

@@ -5,13 +5,10 @@
 
 mod engine;
 mod hickory;
-mod line;
 mod reply;
 #[cfg(test)]
 mod script;
-mod stats;
 mod tcp;
-mod upstream;
 mod wire;
 mod zone;
 
@@ -19,17 +16,44 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 
-pub use engine::{Engine, Settings};
+pub use engine::{Engine, Settings, Stats};
 pub use hickory::{Hickory, system_upstreams};
-pub use stats::Stats;
 pub use zone::Zone;
 
 use crate::model::dns::{Answer, Data, Question};
+use crate::model::observed::How;
+
+/// An answer, and how it came about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// What is known now.
+    pub answer: Answer<Data>,
+    /// For how many seconds it may be remembered, says who answers: the lowest TTL on the way, for a denial that of the zone
+    /// (RFC 2308 §5), zero for a failure.
+    pub ttl: u32,
+    /// Extended errors that came with records or a denial (RFC 8914), as text; those of a failure are its detail.
+    pub extended: Option<Box<str>>,
+    /// How it was asked and answered.
+    pub how: How,
+}
+
+impl Told {
+    /// An answer of which nothing more is known.
+    pub fn plainly(answer: Answer<Data>) -> Self {
+        let ttl = answer.seen().map_or(0, |records| records.ttl);
+        Self { answer, ttl, extended: None, how: How::default() }
+    }
+}
 
 /// Something that answers DNS questions.
 pub trait Lookup: Send + Sync + 'static {
     /// Asks one question, to its end: the answer is final for this pass.
     fn lookup(&self, question: &Question) -> impl Future<Output = Answer<Data>> + Send;
+
+    /// The same, with how the answer came about, as far as that is known.
+    fn tell(&self, question: &Question) -> impl Future<Output = Told> + Send {
+        async { Told::plainly(self.lookup(question).await) }
+    }
 }
 
 /// Why a resolver cannot be set up.

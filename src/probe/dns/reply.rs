@@ -28,11 +28,22 @@ const EXTENDED_ERROR: u16 = 15;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Reading {
     /// Records or a denial: final.
-    Fact(Answer<Data>),
+    Fact(Fact),
     /// Cut short to fit a datagram (TC): ask by TCP.
     Truncated,
     /// No fact.
     Trouble(Trouble),
+}
+
+/// Records or a denial.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Fact {
+    /// Which.
+    pub(super) answer: Answer<Data>,
+    /// For how many seconds it may be remembered.
+    pub(super) ttl: u32,
+    /// Extended errors as text: an answer may be stale, or made up by a policy (RFC 8914 §4).
+    pub(super) extended: Option<Box<str>>,
 }
 
 /// A reply without a fact.
@@ -84,7 +95,7 @@ pub(super) fn read(bytes: &[u8], question: &Question) -> Reading {
 }
 
 fn trouble(cause: Cause, detail: Option<Box<str>>, way_out: WayOut) -> Reading {
-    Reading::Trouble(Trouble { failure: Failure { cause, detail }, way_out })
+    Reading::Trouble(Trouble { failure: Failure { detail, ..Failure::of(cause) }, way_out })
 }
 
 fn malformed(why: &str) -> Reading {
@@ -206,7 +217,7 @@ impl<'a> Sections<'a> {
             }
             if !values.is_empty() && self.rcode == 0 {
                 let authentic = self.flags & 0x20 != 0;
-                return Reading::Fact(Observed::Seen(Records { values, aliases, ttl, authentic }));
+                return self.fact(Observed::Seen(Records { values, aliases, ttl, authentic }), ttl);
             }
             if broken {
                 return malformed("no record of the answer can be read");
@@ -216,14 +227,14 @@ impl<'a> Sections<'a> {
                 .iter()
                 .find(|record| record.kind == number::CNAME && self.message.same_name(record.owner, owner));
             let Some(alias) = alias else {
-                return self.denial(question, aliases);
+                return self.denial(question, aliases, ttl);
             };
             let Some(target) = self.message.name_between(alias.data, alias.end) else {
                 return malformed("an alias leads to no name");
             };
             if aliases.len() == ALIASES || target == question.name || aliases.contains(&target) {
                 let how = Denial::AliasLoop;
-                return Reading::Fact(Observed::Absent(Absence { how, zone: None, aliases }));
+                return self.fact(Observed::Absent(Absence { how, zone: None, aliases }), ttl);
             }
             ttl = ttl.min(seconds(alias.ttl));
             owner = alias.data;
@@ -232,12 +243,13 @@ impl<'a> Sections<'a> {
     }
 
     /// There is nothing of the asked type at the end of the chain (RFC 2308 §2).
-    fn denial(&self, question: &Question, aliases: Vec<Name>) -> Reading {
+    fn denial(&self, question: &Question, aliases: Vec<Name>, ttl: u32) -> Reading {
         let last = aliases.last().unwrap_or(&question.name);
-        let zone = self.authorities.iter().find_map(|soa| {
+        let soa = self.authorities.iter().find_map(|soa| {
             let owner = self.message.name(soa.owner)?;
-            last.is_within(&owner).then_some(owner)
+            last.is_within(&owner).then_some((owner, self.negative(*soa)))
         });
+        let (zone, negative) = soa.map_or((None, 0), |(owner, negative)| (Some(owner), negative));
         // Neither authoritative nor recursive, and it points elsewhere: a referral says nothing about the name.
         let referral = self.delegates && zone.is_none() && self.flags & 0x0480 == 0;
         if self.rcode == 0 && aliases.is_empty() && referral {
@@ -245,7 +257,19 @@ impl<'a> Sections<'a> {
             return trouble(Cause::Lame, Some(why.into()), WayOut::Again);
         }
         let how = if self.rcode == 3 { Denial::Nxdomain } else { Denial::Nodata };
-        Reading::Fact(Observed::Absent(Absence { how, zone, aliases }))
+        self.fact(Observed::Absent(Absence { how, zone, aliases }), ttl.min(negative))
+    }
+
+    fn fact(&self, answer: Answer<Data>, ttl: u32) -> Reading {
+        Reading::Fact(Fact { answer, ttl, extended: self.detail() })
+    }
+
+    /// How long a denial may be remembered: the lesser of the SOA's own TTL and its minimum field (RFC 2308 §5).
+    fn negative(&self, soa: Record) -> u32 {
+        // Two names of at least an octet each stand before the five numbers.
+        let minimum = soa.end.checked_sub(4).filter(|at| *at >= soa.data + 18);
+        let minimum = minimum.and_then(|at| self.message.u32_at(at)).unwrap_or(0);
+        seconds(soa.ttl).min(seconds(minimum))
     }
 }
 
@@ -320,10 +344,17 @@ mod tests {
         Asked { bytes, tcp: false }
     }
 
-    fn absent(how: Denial, zone: Option<&str>, aliases: &[&str]) -> Reading {
+    fn absent(how: Denial, zone: Option<&str>, aliases: &[&str]) -> Answer<Data> {
         let name = |text: &&str| Name::trusted((*text).into());
         let aliases = aliases.iter().map(name).collect();
-        Reading::Fact(Observed::Absent(Absence { how, zone: zone.as_ref().map(name), aliases }))
+        Observed::Absent(Absence { how, zone: zone.as_ref().map(name), aliases })
+    }
+
+    fn answer(reading: Reading) -> Answer<Data> {
+        match reading {
+            Reading::Fact(fact) => fact.answer,
+            other => panic!("{other:?} is no fact"),
+        }
     }
 
     fn cause(reading: Reading) -> (Cause, WayOut, String) {
@@ -337,7 +368,7 @@ mod tests {
 
     fn seen(reading: Reading) -> Records<Data> {
         match reading {
-            Reading::Fact(Observed::Seen(records)) => records,
+            Reading::Fact(Fact { answer: Observed::Seen(records), .. }) => records,
             other => panic!("{other:?} holds no records"),
         }
     }
@@ -385,8 +416,10 @@ mod tests {
             }
             let reading = read(&reply.answer(&format!("{links}.example"), 1, &[192, 0, 2, 1]).0, &q);
             match reading {
-                Reading::Fact(Observed::Seen(records)) => assert!(!looped && records.aliases.len() == links),
-                Reading::Fact(Observed::Absent(absence)) => {
+                Reading::Fact(Fact { answer: Observed::Seen(records), .. }) => {
+                    assert!(!looped && records.aliases.len() == links)
+                }
+                Reading::Fact(Fact { answer: Observed::Absent(absence), .. }) => {
                     assert_eq!((looped, absence.how, absence.aliases.len()), (true, Denial::AliasLoop, 8));
                 }
                 other => panic!("{other:?}"),
@@ -398,9 +431,9 @@ mod tests {
     fn a_circle_of_aliases_is_a_loop() {
         let q = question("a.example", RecordType::Mx);
         let itself = asked(&q).reply(0).own(5, &name("a.example"));
-        assert_eq!(read(&itself.0, &q), absent(Denial::AliasLoop, None, &[]));
+        assert_eq!(answer(read(&itself.0, &q)), absent(Denial::AliasLoop, None, &[]));
         let pair = asked(&q).reply(0).own(5, &name("b.example")).answer("b.example", 5, &name("a.example"));
-        assert_eq!(read(&pair.0, &q), absent(Denial::AliasLoop, None, &["b.example"]));
+        assert_eq!(answer(read(&pair.0, &q)), absent(Denial::AliasLoop, None, &["b.example"]));
     }
 
     #[test]
@@ -410,14 +443,33 @@ mod tests {
         for (rcode, how) in [(0, Denial::Nodata), (3, Denial::Nxdomain)] {
             for (owner, zone) in [("example", Some("example")), ("a.b.example", Some("a.b.example")), ("org", None)] {
                 let reply = asked(&q).reply(rcode).authority(owner, 6, &soa);
-                assert_eq!(read(&reply.0, &q), absent(how, zone, &[]));
+                assert_eq!(answer(read(&reply.0, &q)), absent(how, zone, &[]));
             }
             let root = asked(&q).reply(rcode).authority("", 6, &soa);
-            assert_eq!(read(&root.0, &q), absent(how, Some(""), &[]));
-            assert_eq!(read(&asked(&q).reply(rcode).0, &q), absent(how, None, &[]));
+            assert_eq!(answer(read(&root.0, &q)), absent(how, Some(""), &[]));
+            assert_eq!(answer(read(&asked(&q).reply(rcode).0, &q)), absent(how, None, &[]));
             let chain = asked(&q).reply(rcode).own(5, &name("x.org")).authority("org", 6, &soa);
-            assert_eq!(read(&chain.0, &q), absent(how, Some("org"), &["x.org"]));
+            assert_eq!(answer(read(&chain.0, &q)), absent(how, Some("org"), &["x.org"]));
         }
+    }
+
+    #[test]
+    fn a_denial_may_be_remembered_as_long_as_its_zone_says() {
+        let q = question("a.example", RecordType::Mx);
+        let ttl = |reply: Reply| match read(&reply.0, &q) {
+            Reading::Fact(fact) => fact.ttl,
+            other => panic!("{other:?} is no fact"),
+        };
+        let soa = |minimum: u32| {
+            [name("ns.example"), name("root.example"), vec![0; 16], minimum.to_be_bytes().into()].concat()
+        };
+        // The script's records have a TTL of 300.
+        for (minimum, wanted) in [(60, 60), (86_400, 300), (u32::MAX, 0)] {
+            assert_eq!(ttl(asked(&q).reply(3).authority("example", 6, &soa(minimum))), wanted);
+        }
+        assert_eq!(ttl(asked(&q).reply(0)), 0, "no zone says anything");
+        assert_eq!(ttl(asked(&q).reply(0).authority("example", 6, &[0, 0, 0, 0, 0, 60])), 0, "an SOA that is none");
+        assert_eq!(ttl(asked(&q).reply(3).own(5, &name("b.example")).authority("example", 6, &soa(900))), 300);
     }
 
     #[test]
@@ -570,7 +622,7 @@ mod tests {
                 let at = index.index(reply.len());
                 reply[at] = byte;
             }
-            if let Reading::Fact(Observed::Seen(records)) = read(&reply, &q) {
+            if let Reading::Fact(Fact { answer: Observed::Seen(records), .. }) = read(&reply, &q) {
                 prop_assert!(records.values.iter().all(|data| matches!(data, Data::Mx(_))));
             }
         }

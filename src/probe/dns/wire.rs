@@ -100,9 +100,8 @@ pub(super) struct Manner {
     pub(super) checking_disabled: bool,
 }
 
-/// Writes a query: recursion desired, and the AD bit to ask for the resolver's verdict (RFC 6840 §5.7).
+/// Appends a query: recursion desired, and the AD bit to ask for the resolver's verdict (RFC 6840 §5.7).
 pub(super) fn query(packet: &mut Vec<u8>, id: u16, question: &[u8], manner: Manner) {
-    packet.clear();
     packet.extend_from_slice(&id.to_be_bytes());
     let checking = if manner.checking_disabled { 0x10 } else { 0 };
     packet.extend_from_slice(&[0x01, 0x20 | checking, 0, 1, 0, 0, 0, 0, 0, u8::from(manner.edns)]);
@@ -117,6 +116,11 @@ pub(super) fn query(packet: &mut Vec<u8>, id: u16, question: &[u8], manner: Mann
 /// The id of a message.
 pub(super) fn id(bytes: &[u8]) -> Option<u16> {
     Message(bytes).u16_at(0)
+}
+
+/// The rcode in a message's header, without the upper bits that an OPT record may add.
+pub(super) fn rcode(bytes: &[u8]) -> Option<u16> {
+    Message(bytes).u16_at(2).map(|flags| flags & 0xF)
 }
 
 /// How well a reply fits the question that was asked.
@@ -339,6 +343,7 @@ mod tests {
         packet.make_ascii_lowercase();
         let wanted = b"\xab\xcd\x01\x30\0\x01\0\0\0\0\0\x01\x02a1\x07example\0\0\x0f\0\x01\0\0\x29\x04\xd0\0\0\0\0\0\0";
         assert_eq!(packet, wanted);
+        packet.clear();
         query(&mut packet, 0, &section, Manner { edns: false, checking_disabled: false });
         assert_eq!((packet[3], packet[11], packet.len()), (0x20, 0, wanted.len() - 11));
     }

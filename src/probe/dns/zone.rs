@@ -175,7 +175,9 @@ impl Wrong {
         let detail = Some(detail.trim()).filter(|detail| !detail.is_empty()).map(Box::from);
         let denial = Denial::ALL.iter().find(|denial| denial.as_str() == word).copied().map(Self::Denied);
         let cause = Cause::ALL.iter().find(|cause| cause.as_str() == word).copied();
-        denial.or_else(|| cause.map(|cause| Self::Failed(Failure { cause, detail }))).ok_or("an unknown cause")
+        denial
+            .or_else(|| cause.map(|cause| Self::Failed(Failure { detail, ..Failure::of(cause) })))
+            .ok_or("an unknown cause")
     }
 }
 
@@ -278,7 +280,7 @@ mod tests {
     async fn failures_hit_the_name_or_one_type() {
         let zone = Zone::parse(WORLD).unwrap();
         let detail = Some("EDE 22: no reachable authority".into());
-        let sick = Observed::Failed(Failure { cause: Cause::Servfail, detail });
+        let sick = Observed::Failed(Failure { detail, ..Failure::of(Cause::Servfail) });
         assert_eq!(ask(&zone, "sick.example", RecordType::Mx).await, sick);
         assert_eq!(ask(&zone, "half.example", RecordType::Aaaa).await, Observed::failed(Cause::Timeout));
         assert!(ask(&zone, "half.example", RecordType::A).await.seen().is_some());

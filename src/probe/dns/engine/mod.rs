@@ -3,24 +3,31 @@
 //! It decides whom to ask, how often, and what a reply means for the next step; sockets are `line`'s, bytes `reply`'s.
 //! Waiting for a permit or for the pace is not charged to the patience.
 
+mod batch;
+mod flight;
+mod health;
+mod line;
+mod stats;
+mod upstream;
+
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use rand::Rng as _;
-use tokio::sync::{Semaphore, SemaphorePermit};
-use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep};
 
-use super::line::{Arrival, Place, Ticket};
-use super::reply::{self, Reading, Trouble, WayOut};
-use super::stats::{Counters, Stats};
-use super::upstream::Upstream;
+use self::flight::{Arrival, Ticket};
+use self::stats::Counters;
+pub use self::stats::Stats;
+use self::upstream::{Entered, Upstream};
+use super::reply::{self, Fact, Reading, Trouble, WayOut};
 use super::wire::{self, Case, Fit, Manner};
-use super::{Error, Lookup, tcp};
+use super::{Error, Lookup, Told, tcp};
 use crate::model::dns::{Answer, Data, Question};
-use crate::model::observed::{Failure, Observed};
+use crate::model::observed::{Failure, How, Observed};
 use crate::model::smtp::escape;
 use crate::model::words::Cause;
 use crate::probe::budget::Pace;
@@ -31,18 +38,21 @@ const SECOND_THOUGHTS: Duration = Duration::from_millis(200);
 /// How the engine asks.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The recursive resolvers, asked in turn.
+    /// The recursive resolvers.
     pub upstreams: Vec<SocketAddr>,
-    /// Patience for a whole lookup; its tries share it evenly.
+    /// Patience for a whole lookup. The first try waits as the upstream's replies suggest, each further one twice as long, and
+    /// the last for the rest.
     pub timeout: Duration,
     /// Packets sent for one question before silence is the answer; at least one.
     pub tries: u32,
-    /// Questions in flight per upstream: beyond about 1,500 replies overflow the socket's buffer.
+    /// Questions in flight per upstream at the start; the engine finds out what serves best, up to sixteen times as many.
     pub in_flight: usize,
     /// Sockets per upstream.
     pub sockets: usize,
     /// The rate of all queries together.
     pub pace: Arc<Pace>,
+    /// Queries a second to one upstream; 0 is unlimited.
+    pub per_upstream: f64,
 }
 
 impl Default for Settings {
@@ -50,10 +60,11 @@ impl Default for Settings {
         Self {
             upstreams: Vec::new(),
             timeout: Duration::from_secs(5),
-            tries: 3,
+            tries: 5,
             in_flight: 1000,
             sockets: 2,
             pace: Arc::new(Pace::per_second(0.0)),
+            per_upstream: 0.0,
         }
     }
 }
@@ -63,8 +74,7 @@ impl Default for Settings {
 pub struct Engine {
     upstreams: Vec<Upstream>,
     settings: Settings,
-    turn: AtomicUsize,
-    /// An upstream is known not to keep the case of letters: mixing it would cost every lookup its whole patience.
+    /// An upstream is known not to keep the case of letters: mixing it would cost every lookup its first wait.
     plain: AtomicBool,
     counters: Arc<Counters>,
 }
@@ -86,7 +96,7 @@ impl Engine {
         if upstreams.is_empty() {
             return Err(last);
         }
-        Ok(Self { upstreams, settings, turn: AtomicUsize::new(0), plain: AtomicBool::new(false), counters })
+        Ok(Self { upstreams, settings, plain: AtomicBool::new(false), counters })
     }
 
     /// What has been done so far.
@@ -95,52 +105,70 @@ impl Engine {
     }
 
     /// Asks until there is a fact, or no way out of the trouble is left.
-    async fn settle(&self, question: &Question) -> Answer<Data> {
+    async fn settle(&self, question: &Question) -> Told {
         let case = if self.plain.load(Relaxed) { Case::Plain } else { Case::Mixed };
         let Some(section) = wire::question(question, case) else {
-            return failed(Cause::Malformed, "the name does not fit into a question");
+            let detail = Some("the name does not fit into a question".into());
+            let failure = Failure { detail, ..Failure::of(Cause::Malformed) };
+            return Told { answer: Observed::Failed(failure), ttl: 0, extended: None, how: How::default() };
         };
         let mut manner = Manner { edns: true, checking_disabled: false };
-        let mut course = Course { next: self.turn.fetch_add(1, Relaxed), last: 0, tries: self.settings.tries };
+        let mut course = Course::new(&self.settings);
         let mut again = true;
         loop {
             let ticket = Ticket::new(section.clone());
             let trouble = match self.once(question, &ticket, manner, &mut course).await {
-                Ok(fact) => return fact,
+                Ok(fact) => return self.told(fact, &course),
                 Err(trouble) => trouble,
             };
             match trouble.way_out {
                 WayOut::WithoutEdns if manner.edns => {
                     manner.edns = false;
-                    course.next = course.last;
+                    course.keep = Some(course.last);
                 }
-                WayOut::Unchecked => return self.confirm(question, &ticket, trouble.failure, &mut course).await,
+                WayOut::Unchecked => {
+                    let failure = self.confirm(question, &ticket, trouble.failure, &mut course).await;
+                    return self.failed(failure, &course);
+                }
                 WayOut::Again | WayOut::WithoutEdns if again => {
                     again = false;
-                    course.next = course.last + 1;
+                    course.avoid = Some(course.last);
                     if self.upstreams.len() == 1 {
                         sleep(SECOND_THOUGHTS).await;
                     }
                 }
-                _ => return Observed::Failed(trouble.failure),
+                _ => return self.failed(trouble.failure, &course),
             }
         }
     }
 
+    fn told(&self, fact: Fact, course: &Course) -> Told {
+        Told { answer: fact.answer, ttl: fact.ttl, extended: fact.extended, how: self.how(course) }
+    }
+
+    fn failed(&self, failure: Failure, course: &Course) -> Told {
+        let how = self.how(course);
+        let answer = Observed::Failed(Failure { how: Some(Box::new(how.clone())), ..failure });
+        Told { answer, ttl: 0, extended: None, how }
+    }
+
+    fn how(&self, course: &Course) -> How {
+        let Course { attempts, truncated, rcode, last, .. } = *course;
+        How { rcode, truncated, attempts, upstream: self.upstreams.get(last).map(|upstream| upstream.address) }
+    }
+
     /// The resolver says that the zone's signatures are broken. That is a fact about the zone only if there is data
     /// behind it: otherwise its servers may just be in trouble.
-    async fn confirm(
-        &self,
-        question: &Question,
-        first: &Ticket,
-        failure: Failure,
-        course: &mut Course,
-    ) -> Answer<Data> {
+    async fn confirm(&self, question: &Question, first: &Ticket, failure: Failure, course: &mut Course) -> Failure {
         let ticket = Ticket::new(first.question.clone());
-        course.next = course.last;
+        let rcode = course.rcode;
+        course.keep = Some(course.last);
         let unchecked = self.once(question, &ticket, Manner { edns: true, checking_disabled: true }, course).await;
-        let cause = if let Ok(Observed::Seen(_)) = unchecked { Cause::Bogus } else { failure.cause };
-        Observed::Failed(Failure { cause, ..failure })
+        course.rcode = rcode;
+        match unchecked {
+            Ok(Fact { answer: Observed::Seen(_), .. }) => Failure { cause: Cause::Bogus, ..failure },
+            _ => failure,
+        }
     }
 
     /// One question to its first reply, over TCP if it does not fit a datagram.
@@ -150,102 +178,110 @@ impl Engine {
         ticket: &Arc<Ticket>,
         manner: Manner,
         course: &mut Course,
-    ) -> Result<Answer<Data>, Trouble> {
-        let (bytes, upstream) = match self.exchange(ticket, manner, course).await {
-            Ok(reply) => reply,
+    ) -> Result<Fact, Trouble> {
+        let bytes = match self.exchange(ticket, manner, course).await {
+            Ok(bytes) => bytes,
             Err(Failure { cause: Cause::Timeout, .. }) if ticket.wrong_case.load(Relaxed) => {
                 // Somebody answers, but does not keep the case of letters. Over TCP that does no harm.
-                let upstream = course.last;
-                let bytes =
-                    self.by_tcp(upstream, ticket, manner).await.map_err(|error| tcp_trouble(Cause::Timeout, &error))?;
+                let bytes = self.by_tcp(ticket, manner, course).await;
+                let bytes = bytes.map_err(|error| tcp_trouble(Cause::Timeout, &error))?;
                 // Nobody can forge this, so it is proof.
                 if wire::fit(&bytes, &ticket.question) == Fit::CaseOnly {
                     self.plain.store(true, Relaxed);
                 }
-                (bytes, upstream)
+                bytes
             }
             Err(failure) => return Err(Trouble { failure, way_out: WayOut::None }),
         };
-        course.last = upstream;
         let reading = match reply::read(&bytes, question) {
             Reading::Truncated => {
-                let bytes = self.by_tcp(upstream, ticket, manner).await;
-                reply::read(&bytes.map_err(|error| tcp_trouble(Cause::Truncated, &error))?, question)
+                course.truncated = true;
+                let bytes = self.by_tcp(ticket, manner, course).await;
+                let bytes = bytes.map_err(|error| tcp_trouble(Cause::Truncated, &error))?;
+                course.rcode = wire::rcode(&bytes);
+                reply::read(&bytes, question)
             }
-            other => other,
+            other => {
+                course.rcode = wire::rcode(&bytes);
+                other
+            }
         };
+        if self.upstreams.len() > 1 {
+            self.upstream(course.last).common.health().ended(!matches!(reading, Reading::Fact(_)));
+        }
         match reading {
-            Reading::Fact(answer) => Ok(answer),
+            Reading::Fact(fact) => Ok(fact),
             Reading::Trouble(trouble) => Err(trouble),
             Reading::Truncated => {
-                let failure = Failure { cause: Cause::Truncated, detail: Some("truncated over TCP".into()) };
+                let failure = Failure { detail: Some("truncated over TCP".into()), ..Failure::of(Cause::Truncated) };
                 Err(Trouble { failure, way_out: WayOut::Again })
             }
         }
     }
 
     /// Sends the question, at another upstream and under a new id each time, until a reply comes; one to an earlier try
-    /// counts as well. Gives the reply and the upstream it came from.
-    async fn exchange(
-        &self,
-        ticket: &Arc<Ticket>,
-        manner: Manner,
-        course: &mut Course,
-    ) -> Result<(Vec<u8>, usize), Failure> {
-        let slice = self.settings.timeout / self.settings.tries.max(1);
-        let mut places: Vec<Place> = Vec::with_capacity(1);
-        let mut silent = false;
-        let mut closed = false;
-        let mut fault = None;
+    /// counts as well. Gives the reply; the upstream it came from is then the course's last.
+    async fn exchange(&self, ticket: &Arc<Ticket>, manner: Manner, course: &mut Course) -> Result<Vec<u8>, Failure> {
+        // The places of the tries so far: none on the heap as long as the first is enough.
+        let (mut first, mut more) = (None, Vec::new());
+        let (mut silent, mut closed, mut unsent) = (false, false, None);
         let mut troubled = 0;
-        // What is left of the tries, but one for each way out of trouble.
-        for _ in 0..course.tries.max(1) {
-            course.tries = course.tries.saturating_sub(1);
-            let upstream = self.upstream(course.next);
-            (course.last, course.next) = (upstream.number, course.next.wrapping_add(1));
-            let permit = tokio::select! {
+        loop {
+            let upstream = self.choose(course);
+            let entered = tokio::select! {
                 biased;
-                Some(reply) = hear(ticket, None), if !places.is_empty() => return Ok(reply),
-                permit = self.admit(&upstream.permits) => permit,
+                (bytes, from) = reply(ticket), if first.is_some() => {
+                    course.last = from;
+                    return Ok(bytes);
+                }
+                entered = self.admit(upstream) => entered,
             };
-            let due = Instant::now() + slice.mul_f64(rand::rng().random_range(0.9..1.1));
-            match upstream.send(ticket, manner).await {
-                Ok(place) => {
-                    places.push(place);
-                    match timeout_at(due, hear(ticket, Some(upstream.number))).await {
-                        Ok(Some(reply)) => return Ok(reply),
-                        Ok(None) => closed = true,
-                        Err(_) => {
-                            silent = true;
-                            continue;
-                        }
+            let now = Instant::now();
+            let wait = course.next_wait(upstream.common.patience());
+            let attempt = course.attempts;
+            if let Some(place) = upstream.ask(ticket, manner, attempt, now, wait) {
+                if first.is_none() {
+                    first = Some(place);
+                } else {
+                    more.push(place);
+                }
+                match answer(ticket, upstream.common.number, attempt).await {
+                    Arrival::Reply(bytes, from) => {
+                        course.last = from;
+                        return Ok(bytes);
                     }
+                    Arrival::Overdue(_) => silent = true,
+                    Arrival::Closed(_) => closed = true,
+                    Arrival::Unsent(number, words) => unsent = Some((number, words)),
                 }
-                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => closed = true,
-                Err(error) => fault = Some(error),
+            } else {
+                unsent = Some((None, "no free query id".into()));
             }
-            drop(permit);
-            troubled += 1;
+            drop(entered);
+            upstream.common.health().silent(now);
+            let is_overdue = now.elapsed() >= wait;
+            troubled += usize::from(!is_overdue);
             // With nobody else to turn to, haste would only burn the tries while a resolver restarts.
-            if troubled >= self.upstreams.len() {
+            if !is_overdue && troubled >= self.upstreams.len() {
                 tokio::select! {
-                    Some(reply) = hear(ticket, None) => return Ok(reply),
-                    () = sleep_until(due) => {}
+                    (bytes, from) = reply(ticket) => {
+                        course.last = from;
+                        return Ok(bytes);
+                    }
+                    () = tokio::time::sleep_until(now + wait) => {}
                 }
+            }
+            if course.is_over() || ticket.wrong_case.load(Relaxed) {
+                return Err(fruitless(silent, closed, unsent));
             }
         }
-        let (cause, detail) = match fault {
-            _ if silent => (Cause::Timeout, None),
-            _ if closed => (Cause::ResolverDown, Some("port closed".into())),
-            Some(error) => (Cause::SelfFault, Some(escape(error.to_string().as_bytes()))),
-            None => (Cause::Timeout, None),
-        };
-        Err(Failure { cause, detail })
     }
 
-    async fn by_tcp(&self, upstream: usize, ticket: &Ticket, manner: Manner) -> io::Result<Vec<u8>> {
-        let upstream = self.upstream(upstream);
-        let _permit = self.admit(&upstream.connections).await;
+    async fn by_tcp(&self, ticket: &Ticket, manner: Manner, course: &mut Course) -> io::Result<Vec<u8>> {
+        let upstream = self.upstream(course.last);
+        let _permit = upstream.connections.acquire().await.expect("the semaphore is never closed");
+        self.pace(upstream).await;
+        course.attempts += 1;
         Counters::count(&self.counters.sent);
         Counters::count(&self.counters.tcp);
         let reply = tcp::ask(upstream.address, &ticket.question, manner, self.settings.timeout).await?;
@@ -253,50 +289,158 @@ impl Engine {
         Ok(reply)
     }
 
-    /// Waits for a permit and then for the pace: in this order a stall is not followed by a burst.
-    async fn admit<'a>(&self, permits: &'a Semaphore) -> SemaphorePermit<'a> {
-        let permit = permits.acquire().await.expect("the semaphores are never closed");
+    /// Waits for a place in flight and then for the pace: in this order a stall is not followed by a burst.
+    async fn admit<'a>(&self, upstream: &'a Upstream) -> Entered<'a> {
+        let entered = upstream.common.enter().await;
+        self.pace(upstream).await;
+        entered
+    }
+
+    async fn pace(&self, upstream: &Upstream) {
         self.settings.pace.turn().await;
-        permit
+        upstream.pace.turn().await;
+    }
+
+    /// The upstream to ask next: of two drawn by chance the one that costs less, which shares the work out by what each can
+    /// carry. One that has gone silent is left alone as long as there is another.
+    fn choose(&self, course: &mut Course) -> &Upstream {
+        let (keep, avoid) = (course.keep.take(), course.avoid.take());
+        course.last = match &self.upstreams[..] {
+            [_] => 0,
+            _ if keep.is_some() => keep.unwrap_or_default(),
+            all => {
+                let now = Instant::now();
+                let is_open = |upstream: &&Upstream| !upstream.common.health().is_shut(now);
+                let number = |upstream: &Upstream| upstream.common.number;
+                let mut fit: Vec<usize> = all.iter().filter(is_open).map(number).collect();
+                if fit.is_empty() {
+                    fit = all.iter().map(number).collect();
+                }
+                if fit.len() > 1 {
+                    fit.retain(|number| Some(*number) != avoid);
+                }
+                let draw = || fit.get(rand::rng().random_range(0..fit.len())).copied().unwrap_or_default();
+                let (one, other) = (draw(), draw());
+                if self.cost(one) <= self.cost(other) { one } else { other }
+            }
+        };
+        // Should this try fail, the next is another's.
+        course.avoid = Some(course.last);
+        self.upstream(course.last)
+    }
+
+    fn cost(&self, number: usize) -> f64 {
+        let common = &self.upstream(number).common;
+        let in_flight = common.in_flight();
+        common.health().cost(in_flight)
     }
 
     fn upstream(&self, number: usize) -> &Upstream {
-        self.upstreams.get(number % self.upstreams.len()).expect("a remainder is below the divisor")
+        self.upstreams.get(number).expect("numbers are given out by place in the list")
     }
 }
 
 impl Lookup for Engine {
     async fn lookup(&self, question: &Question) -> Answer<Data> {
-        let answer = self.settle(question).await;
-        self.counters.ended(&answer);
-        answer
+        self.tell(question).await.answer
+    }
+
+    async fn tell(&self, question: &Question) -> Told {
+        let told = self.settle(question).await;
+        self.counters.ended(&told.answer);
+        told
     }
 }
 
 /// Where a lookup stands.
 #[derive(Debug)]
 struct Course {
-    /// The upstream to ask next, before it is wrapped around.
-    next: usize,
     /// The upstream asked or heard last.
     last: usize,
+    /// Not to be asked next, if there is another.
+    avoid: Option<usize>,
+    /// To be asked next.
+    keep: Option<usize>,
+    /// Queries so far.
+    attempts: u32,
     /// Tries left.
     tries: u32,
+    /// Patience left.
+    left: Duration,
+    /// The longest first wait with which all tries fit into the patience, each twice the one before.
+    unit: Duration,
+    /// Waits doubled so far.
+    doubled: u32,
+    truncated: bool,
+    /// Of the last reply.
+    rcode: Option<u16>,
 }
 
-/// Waits for a reply; None when this upstream's port turns out to be closed.
-async fn hear(ticket: &Ticket, upstream: Option<usize>) -> Option<(Vec<u8>, usize)> {
+impl Course {
+    fn new(settings: &Settings) -> Self {
+        let tries = settings.tries.clamp(1, 16);
+        Self {
+            last: 0,
+            avoid: None,
+            keep: None,
+            attempts: 0,
+            tries,
+            left: settings.timeout,
+            unit: settings.timeout / ((1 << tries) - 1),
+            doubled: 0,
+            truncated: false,
+            rcode: None,
+        }
+    }
+
+    /// Takes a try; gives how long to wait for its reply.
+    fn next_wait(&mut self, patience: Duration) -> Duration {
+        self.attempts += 1;
+        self.tries = self.tries.saturating_sub(1);
+        let wait = patience.min(self.unit) * (1 << self.doubled.min(16));
+        self.doubled += 1;
+        let wait =
+            if self.tries == 0 { self.left } else { wait.mul_f64(rand::rng().random_range(0.9..1.1)).min(self.left) };
+        self.left -= wait;
+        wait
+    }
+
+    /// Whether no try is left.
+    fn is_over(&self) -> bool {
+        self.tries == 0 || self.left.is_zero()
+    }
+}
+
+/// Waits for a reply to any of a ticket's tries, and says from which upstream.
+async fn reply(ticket: &Ticket) -> (Vec<u8>, usize) {
     loop {
-        match ticket.arrival().await {
-            Arrival::Reply(bytes, from) => return Some((bytes, from)),
-            Arrival::Unreachable(from) if Some(from) == upstream => return None,
-            Arrival::Unreachable(_) => {}
+        if let Arrival::Reply(bytes, from) = ticket.arrival().await {
+            return (bytes, from);
         }
     }
 }
 
-fn failed(cause: Cause, detail: &str) -> Answer<Data> {
-    Observed::Failed(Failure { cause, detail: Some(detail.into()) })
+/// Waits for a reply to any of a ticket's tries, or for the end of this one.
+async fn answer(ticket: &Ticket, upstream: usize, attempt: u32) -> Arrival {
+    loop {
+        match ticket.arrival().await {
+            // Of an earlier try.
+            Arrival::Overdue(of) if of != attempt => {}
+            Arrival::Closed(from) if from != upstream => {}
+            arrival => return arrival,
+        }
+    }
+}
+
+/// Why there was no reply at all.
+fn fruitless(silent: bool, closed: bool, unsent: Option<(Option<i32>, Box<str>)>) -> Failure {
+    let (cause, detail) = match unsent {
+        _ if silent => (Cause::Timeout, None),
+        _ if closed => (Cause::ResolverDown, Some("port closed".into())),
+        Some((_, words)) => (Cause::SelfFault, Some(words)),
+        None => (Cause::Timeout, None),
+    };
+    Failure { detail, ..Failure::of(cause) }
 }
 
 /// A TCP exchange that failed: our own fault where the system lacked something, else the cause that led to TCP.
@@ -309,7 +453,7 @@ fn tcp_trouble(cause: Cause, error: &io::Error) -> Trouble {
     ) || matches!(error.raw_os_error(), Some(23 | 24));
     let cause = if own { Cause::SelfFault } else { cause };
     let detail = Some(format!("TCP: {}", escape(error.to_string().as_bytes())).into());
-    Trouble { failure: Failure { cause, detail }, way_out: WayOut::Again }
+    Trouble { failure: Failure { detail, ..Failure::of(cause) }, way_out: WayOut::Again }
 }
 
 #[cfg(test)]
@@ -351,7 +495,7 @@ mod tests {
 
     fn failure(answer: Answer<Data>) -> (Cause, String) {
         match answer {
-            Observed::Failed(Failure { cause, detail }) => (cause, detail.map(String::from).unwrap_or_default()),
+            Observed::Failed(Failure { cause, detail, .. }) => (cause, detail.map(String::from).unwrap_or_default()),
             other => panic!("{other:?} is no failure"),
         }
     }
@@ -461,9 +605,9 @@ mod tests {
         // So many letters are never all drawn in lower case.
         let question = question(&format!("{}.example", "x".repeat(63)), RecordType::A);
         assert_eq!(values(&engine.lookup(&question).await), one());
-        assert_eq!((engine.stats().wrong_case, engine.stats().tcp), (3, 1));
+        assert_eq!((engine.stats().wrong_case, engine.stats().tcp), (1, 1));
         assert_eq!(values(&engine.lookup(&question).await), one());
-        assert_eq!((engine.stats().sent, engine.stats().tcp), (5, 1));
+        assert_eq!((engine.stats().sent, engine.stats().tcp), (3, 1));
     }
 
     #[tokio::test]
@@ -489,8 +633,11 @@ mod tests {
         let sick = Server::start(|asked: &Asked| vec![asked.reply(2).extended(22, "nobody home")]).await;
         let well = Server::start(|asked: &Asked| vec![asked.reply(0).own(1, &ONE)]).await;
         let both = engine(&[&sick, &well]).await;
-        assert_eq!(values(&ask(&both).await), one());
-        assert_eq!((sick.asked().len(), well.asked().len()), (1, 1));
+        for asked in 1..=20 {
+            assert_eq!(values(&ask(&both).await), one());
+            assert_eq!(well.asked().len(), asked, "one time each, whoever was asked first");
+        }
+        assert!(sick.asked().len() < 20, "its trouble makes it dear");
         let alone = engine(&[&sick]).await;
         assert_eq!(failure(ask(&alone).await), (Cause::Lame, "EDE 22: nobody home".into()));
         assert_eq!(alone.stats().sent, 2);
@@ -545,7 +692,7 @@ mod tests {
         let started = Instant::now();
         assert_eq!(failure(ask(&engine).await).0, Cause::Timeout);
         assert!(started.elapsed() >= Duration::from_millis(130));
-        assert_eq!((server.asked().len(), engine.stats().timeout), (3, 1));
+        assert_eq!((server.asked().len(), engine.stats().timeout), (5, 1));
     }
 
     #[tokio::test]
@@ -652,6 +799,30 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_answer_says_how_it_came_about() {
+        let soa = [name("ns.example"), name("root.example"), vec![0; 16], vec![0, 0, 0, 60]].concat();
+        let server = Server::start(move |asked: &Asked| match (asked.name().as_str(), asked.tcp) {
+            ("cut.example", false) => vec![asked.reply(0).truncated()],
+            ("cut.example", true) => vec![asked.reply(0).own(1, &ONE).extended(3, "stale")],
+            ("none.example", _) => vec![asked.reply(3).authority("example", 6, &soa)],
+            _ => vec![asked.reply(5)],
+        })
+        .await;
+        let engine = engine(&[&server]).await;
+        let tell = async |text| engine.tell(&question(text, RecordType::A)).await;
+        let upstream = Some(server.address);
+        let cut = tell("cut.example").await;
+        assert_eq!((cut.ttl, cut.extended.as_deref()), (300, Some("EDE 3: stale")));
+        assert_eq!(cut.how, How { rcode: Some(0), truncated: true, attempts: 2, upstream });
+        let none = tell("none.example").await;
+        assert_eq!((none.ttl, none.how), (60, How { rcode: Some(3), truncated: false, attempts: 1, upstream }));
+        let refused = tell("refused.example").await;
+        assert_eq!(refused.how, How { rcode: Some(5), truncated: false, attempts: 2, upstream });
+        let Observed::Failed(failure) = refused.answer else { panic!("a refusal is no fact") };
+        assert_eq!(failure.how.as_deref(), Some(&refused.how), "it goes into the evidence");
+    }
+
+    #[tokio::test]
     async fn a_dropped_lookup_leaves_nothing_behind() {
         let server = Server::start(|_: &Asked| Vec::new()).await;
         let engine = engine(&[&server]).await;
@@ -662,7 +833,7 @@ mod tests {
                 tokio::select! { _ = &mut lookup => unreachable!(), () = tokio::task::yield_now() => {} }
             }
         }
-        assert_eq!(engine.upstreams[0].permits.available_permits(), Settings::default().in_flight);
+        assert_eq!(engine.upstreams[0].common.in_flight(), 0);
         assert!(engine.upstreams[0].is_idle());
     }
 }
