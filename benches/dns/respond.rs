@@ -5,8 +5,8 @@
 use std::collections::VecDeque;
 use std::io::{self, Write as _};
 use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -17,11 +17,13 @@ use serde_json::json;
 
 /// The largest buffers that an unprivileged program gets; the system cuts it to its limit.
 const BUFFER: usize = 64 << 20;
-/// Sleeping for less than this makes more switches than packets.
-const NAP: Duration = Duration::from_micros(200);
+/// Packets received, or sent, in one go.
+const BATCH: usize = 64;
+/// How long it looks away when there is nothing to do.
+const NAP: Duration = Duration::from_micros(100);
 
 /// How to answer.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct Options {
     /// Where to listen; the address is printed when it does
     #[arg(long, default_value = "127.0.0.1:0")]
@@ -52,96 +54,73 @@ enum Rcode {
 type Due = (Instant, SocketAddr, Vec<u8>);
 
 #[derive(Debug, Default)]
-struct Queue {
-    waiting: Mutex<VecDeque<Due>>,
-    filled: Condvar,
-}
-
-impl Queue {
-    fn push(&self, due: Due) {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.push_back(due);
-        if waiting.len() == 1 {
-            self.filled.notify_one();
-        }
-    }
-
-    /// Waits until something is due, and takes all that is.
-    fn take(&self, taken: &mut Vec<Due>) {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            let now = Instant::now();
-            while waiting.front().is_some_and(|(when, ..)| *when <= now) {
-                taken.extend(waiting.pop_front());
-            }
-            if !taken.is_empty() {
-                return;
-            }
-            let Some(&(when, ..)) = waiting.front() else {
-                waiting = self.filled.wait(waiting).unwrap_or_else(PoisonError::into_inner);
-                continue;
-            };
-            drop(waiting);
-            thread::sleep((when - now).max(NAP));
-            waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-}
-
-#[derive(Debug, Default)]
 struct Counts {
     received: AtomicU64,
     lost: AtomicU64,
     sent: AtomicU64,
 }
 
+impl Counts {
+    fn count(counter: &AtomicU64) {
+        counter.fetch_add(1, Relaxed);
+    }
+}
+
 /// Answers until standard input ends; the line says how much there was.
 pub(crate) fn run(options: &Options) -> io::Result<String> {
-    let socket = Arc::new(UdpSocket::bind(options.listen)?);
-    let buffers = socket2::SockRef::from(&*socket);
+    let socket = UdpSocket::bind(options.listen)?;
+    let buffers = socket2::SockRef::from(&socket);
     buffers.set_recv_buffer_size(BUFFER)?;
     buffers.set_send_buffer_size(BUFFER)?;
+    socket.set_nonblocking(true)?;
     writeln!(io::stdout(), "{}", socket.local_addr()?)?;
-    let (queue, counts) = (Arc::new(Queue::default()), Arc::new(Counts::default()));
-    if options.delay > 0 {
-        let (socket, queue, counts) = (Arc::clone(&socket), Arc::clone(&queue), Arc::clone(&counts));
-        thread::spawn(move || {
-            let mut due = Vec::new();
-            loop {
-                queue.take(&mut due);
-                due.drain(..).for_each(|(_, peer, reply)| send(&socket, &counts, &reply, peer));
-            }
-        });
-    }
-    let (delay, loss, rcode) = (Duration::from_millis(options.delay), options.loss, options.rcode);
-    let mut chance = StdRng::seed_from_u64(options.seed);
-    let shared = Arc::clone(&counts);
-    thread::spawn(move || {
-        let mut buffer = [0_u8; 4096];
-        loop {
-            // An error here is an ICMP message about a reply nobody waits for any more.
-            let Ok((length, peer)) = socket.recv_from(&mut buffer) else { continue };
-            shared.received.fetch_add(1, Relaxed);
-            if chance.random_bool(loss) {
-                shared.lost.fetch_add(1, Relaxed);
-                continue;
-            }
-            let Some(reply) = buffer.get(..length).and_then(|query| reply(query, rcode)) else { continue };
-            if delay.is_zero() {
-                send(&socket, &shared, &reply, peer);
-            } else {
-                queue.push((Instant::now() + delay, peer, reply));
-            }
-        }
-    });
+    let counts = Arc::new(Counts::default());
+    let (shared, options) = (Arc::clone(&counts), options.clone());
+    thread::spawn(move || serve(&socket, &options, &shared));
     io::copy(&mut io::stdin(), &mut io::sink())?;
     let [received, lost, sent] = [&counts.received, &counts.lost, &counts.sent].map(|count| count.load(Relaxed));
     Ok(json!({ "received": received, "lost": lost, "sent": sent }).to_string())
 }
 
-fn send(socket: &UdpSocket, counts: &Counts, reply: &[u8], peer: SocketAddr) {
-    if socket.send_to(reply, peer).is_ok() {
-        counts.sent.fetch_add(1, Relaxed);
+/// One thread that never waits for a packet: being woken for each would cost both ends more than the packet.
+fn serve(socket: &UdpSocket, options: &Options, counts: &Counts) {
+    let delay = Duration::from_millis(options.delay);
+    let mut chance = StdRng::seed_from_u64(options.seed);
+    let mut waiting: VecDeque<Due> = VecDeque::new();
+    let mut buffer = [0_u8; 4096];
+    loop {
+        let mut idle = true;
+        for _ in 0..BATCH {
+            let (length, peer) = match socket.recv_from(&mut buffer) {
+                Ok(received) => received,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                // An ICMP message about a reply nobody waits for any more.
+                Err(_) => continue,
+            };
+            idle = false;
+            Counts::count(&counts.received);
+            if chance.random_bool(options.loss) {
+                Counts::count(&counts.lost);
+            } else if let Some(reply) = buffer.get(..length).and_then(|query| reply(query, options.rcode)) {
+                waiting.push_back((Instant::now() + delay, peer, reply));
+            }
+        }
+        let now = Instant::now();
+        // No more than come in, or the buffer overflows meanwhile.
+        for _ in 0..BATCH {
+            if waiting.front().is_none_or(|(when, ..)| *when > now) {
+                break;
+            }
+            idle = false;
+            if let Some((_, peer, reply)) = waiting.pop_front()
+                && socket.send_to(&reply, peer).is_ok()
+            {
+                Counts::count(&counts.sent);
+            }
+        }
+        if idle {
+            thread::sleep(NAP);
+        }
     }
 }
 
