@@ -417,7 +417,7 @@ mod tests {
             let reading = read(&reply.answer(&format!("{links}.example"), 1, &[192, 0, 2, 1]).0, &q);
             match reading {
                 Reading::Fact(Fact { answer: Observed::Seen(records), .. }) => {
-                    assert!(!looped && records.aliases.len() == links)
+                    assert!(!looped && records.aliases.len() == links);
                 }
                 Reading::Fact(Fact { answer: Observed::Absent(absence), .. }) => {
                     assert_eq!((looped, absence.how, absence.aliases.len()), (true, Denial::AliasLoop, 8));

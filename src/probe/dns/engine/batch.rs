@@ -168,7 +168,7 @@ mod system {
 
     use super::{BATCH, LARGEST, mark_cut, room};
 
-    /// Where `SO_MEMINFO` tells of datagrams dropped (`SK_MEMINFO_DROPS` in linux/sock_diag.h).
+    /// Where `SO_MEMINFO` tells of datagrams dropped (`SK_MEMINFO_DROPS` in `linux/sock_diag.h`).
     const DROPS: usize = 8;
 
     const EMPTY_PART: libc::iovec = libc::iovec { iov_base: ptr::null_mut(), iov_len: 0 };
