@@ -4,6 +4,8 @@
 
 #[path = "servers/fixture.rs"]
 mod fixture;
+#[path = "servers/run.rs"]
+mod run;
 
 use std::collections::BTreeSet;
 use std::net::{SocketAddr, TcpStream};

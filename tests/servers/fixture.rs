@@ -3,13 +3,13 @@
 //! Processes and files are `scripts/servers run`'s, which ends with this process however this one ends.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::fs;
-use std::io::Write as _;
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
+
+use super::run::{PATIENCE, PAUSE, Run, free_port, has_answer};
 
 const NSD: Ipv4Addr = Ipv4Addr::new(127, 25, 0, 53);
 const UNBOUND: Ipv4Addr = Ipv4Addr::new(127, 25, 0, 54);
@@ -27,15 +27,10 @@ const MAIL: [Ipv4Addr; 10] = [
     Ipv4Addr::new(127, 25, 3, 2),
     Ipv4Addr::new(127, 25, 3, 3),
 ];
-/// How long the servers may take to come up, and a log line to be written.
-const PATIENCE: Duration = Duration::from_secs(20);
-/// Between two looks at something that tells nobody when it happens.
-const PAUSE: Duration = Duration::from_millis(50);
 
 /// The running servers; dropping it stops them.
 pub(crate) struct Servers {
-    directory: tempfile::TempDir,
-    supervisor: Child,
+    run: Run,
     smtp: u16,
     nsd: SocketAddrV4,
     unbound: SocketAddrV4,
@@ -72,13 +67,8 @@ impl Servers {
         let certified = rcgen::generate_simple_self_signed(names).unwrap();
         fs::write(directory.path().join("certificate.pem"), certified.cert.pem()).unwrap();
         fs::write(directory.path().join("key.pem"), certified.signing_key.serialize_pem()).unwrap();
-        fs::create_dir(directory.path().join("log")).unwrap();
 
-        let complaints = fs::File::create(directory.path().join("log/supervisor.out")).unwrap();
-        let mut command = Command::new(repository.join("scripts/servers"));
-        command.arg("run").arg(directory.path()).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(complaints);
-        let supervisor = command.spawn().unwrap();
-        let mut servers = Self { directory, supervisor, smtp, nsd, unbound, rbldnsd };
+        let mut servers = Self { run: Run::start(directory), smtp, nsd, unbound, rbldnsd };
         servers.wait_until_up();
         servers
     }
@@ -131,67 +121,22 @@ impl Servers {
 
     /// A file of this fixture's own directory.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name)
+        self.run.file(name)
     }
 
     fn wait_until_up(&mut self) {
         let deadline = Instant::now() + PATIENCE;
         // Unbound comes last: asked before the others answer, it would remember that they do not.
         let (nsd, rbldnsd, unbound) = (self.nsd, self.rbldnsd, self.unbound);
-        self.wait(deadline, "NSD", || has_answer(nsd, "mx1.mxcensus-fixture.org"));
-        self.wait(deadline, "rbldnsd", || has_answer(rbldnsd, "2.0.0.127.dnsbl.mxcensus-fixture.org"));
-        self.wait(deadline, "Unbound", || has_answer(unbound, "mx1.mxcensus-fixture.org"));
+        self.run.wait(deadline, "NSD", || has_answer(nsd, "mx1.mxcensus-fixture.org"));
+        self.run.wait(deadline, "rbldnsd", || has_answer(rbldnsd, "2.0.0.127.dnsbl.mxcensus-fixture.org"));
+        self.run.wait(deadline, "Unbound", || has_answer(unbound, "mx1.mxcensus-fixture.org"));
         for address in self.listeners() {
-            self.wait(deadline, &address.to_string(), || {
+            self.run.wait(deadline, &address.to_string(), || {
                 TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok()
             });
         }
     }
-
-    fn wait(&mut self, deadline: Instant, what: &str, is_up: impl Fn() -> bool) {
-        while !is_up() {
-            if let Some(status) = self.supervisor.try_wait().unwrap() {
-                panic!("`scripts/servers run` ended with {status}{}", self.logs());
-            }
-            assert!(Instant::now() < deadline, "{what} did not come up within {PATIENCE:?}{}", self.logs());
-            std::thread::sleep(PAUSE);
-        }
-    }
-
-    /// The last lines of every log.
-    fn logs(&self) -> String {
-        let files = ["log", "inside"].into_iter().filter_map(|name| fs::read_dir(self.file(name)).ok()).flatten();
-        let mut text = String::new();
-        for path in files.filter_map(|entry| Some(entry.ok()?.path())) {
-            let content = fs::read(&path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
-            let lines: Vec<&str> = content.lines().collect();
-            let last = lines.get(lines.len().saturating_sub(15)..).unwrap_or_default();
-            write!(text, "\n--- {}\n{}", path.display(), last.join("\n")).unwrap();
-        }
-        text
-    }
-}
-
-impl Drop for Servers {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            std::io::stderr().write_all(self.logs().as_bytes()).ok();
-        }
-        // The end of its input tells the supervisor to stop them; it ends when they are stopped and its tree is gone.
-        drop(self.supervisor.stdin.take());
-        self.supervisor.wait().ok();
-    }
-}
-
-/// A port that nobody uses now, on this address, by either transport.
-fn free_port(address: Ipv4Addr) -> u16 {
-    for _ in 0..50 {
-        let port = TcpListener::bind((address, 0)).unwrap().local_addr().unwrap().port();
-        if UdpSocket::bind((address, port)).is_ok() {
-            return port;
-        }
-    }
-    panic!("no port of {address} is free for both TCP and UDP");
 }
 
 /// Copies the configuration and writes the ports into it.
@@ -208,20 +153,4 @@ fn fill_in(from: &Path, to: &Path, ports: &[(&str, u16)]) {
             fs::write(copy, text).unwrap();
         }
     }
-}
-
-/// Whether a name server has an address for a name (RFC 1035 §4.1), so that nothing of the program under test is trusted here.
-fn has_answer(server: SocketAddrV4, name: &str) -> bool {
-    let mut question = vec![0x4d, 0x58, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
-    for label in name.split('.') {
-        question.push(u8::try_from(label.len()).unwrap());
-        question.extend_from_slice(label.as_bytes());
-    }
-    question.extend_from_slice(&[0, 0, 1, 0, 1]);
-    let socket = UdpSocket::bind((Ipv4Addr::new(127, 25, 0, 1), 0)).unwrap();
-    socket.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
-    let mut answer = [0; 512];
-    let read = socket.connect(server).and_then(|()| socket.send(&question)).and_then(|_| socket.recv(&mut answer));
-    // At least one answer record; an error has none.
-    read.is_ok_and(|length| length > 12) && u16::from_be_bytes([answer[6], answer[7]]) > 0
 }
