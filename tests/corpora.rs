@@ -43,3 +43,13 @@ fn evidence_out_of_a_file_is_judged() {
 fn logs_of_any_bytes_are_read() {
     assert!(seeds("logs", targets::logs).len() >= 8);
 }
+
+#[test]
+fn replies_of_name_servers_are_read_and_mean_the_same_to_another_reader() {
+    let seeds = seeds("dns", targets::dns);
+    assert!(seeds.len() >= 30);
+    for (path, is_reply) in seeds {
+        let none = ["random", "truncated", "other-question", "query", "empty"];
+        assert_eq!(is_reply, !none.iter().any(|name| path.ends_with(name)), "{path}");
+    }
+}

@@ -2,6 +2,8 @@
 //! Comes in: any bytes. Goes out: nothing, or a panic, which is a fault of ours.
 //! `tests/corpora.rs` sends the seeds through the same functions.
 
+mod dns;
+
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, LazyLock};
 
@@ -16,6 +18,8 @@ use mxcensus::model::words::{IntroducedBy, Profile, PtrClass, Rule, Verdict};
 use mxcensus::observe::{self, Format};
 use mxcensus::probe::dnsbl::catalogue::{self, Request};
 use mxcensus::probe::smtp::{ehlo_name, greeting, offer, reply};
+
+pub use dns::dns;
 
 const NAMING: Naming = Naming::built_in();
 

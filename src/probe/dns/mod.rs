@@ -5,6 +5,8 @@
 
 mod engine;
 mod hickory;
+#[doc(hidden)]
+pub mod hooks;
 mod reply;
 #[cfg(test)]
 mod script;
