@@ -3,6 +3,7 @@
 //! Nothing is cached here, and no answer is ever made up: whatever was not said by a resolver is a failure.
 //! The wire format and hickory's types end in this room.
 
+mod connection;
 mod engine;
 mod hickory;
 #[doc(hidden)]
@@ -10,7 +11,9 @@ pub mod hooks;
 mod reply;
 #[cfg(test)]
 mod script;
-mod tcp;
+mod secure;
+mod server;
+mod stream;
 mod wire;
 mod zone;
 
@@ -20,6 +23,7 @@ use std::net::SocketAddr;
 
 pub use engine::{Engine, Settings, Stats};
 pub use hickory::{Hickory, system_upstreams};
+pub use server::{Server, ServerError};
 pub use zone::Zone;
 
 use crate::model::dns::{Answer, Data, Question};
@@ -75,6 +79,15 @@ pub enum Error {
     /// The system's resolver configuration cannot be read or used.
     #[error("cannot read the system's resolver configuration")]
     System {
+        /// What is wrong with it.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// No certificate could be trusted.
+    #[error("no trusted root certificates on this machine, which an encrypted resolver needs ({0})")]
+    NoRoots(String),
+    /// The cryptography lacks a protocol version.
+    #[error("no usable TLS configuration")]
+    Tls {
         /// What is wrong with it.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
