@@ -61,7 +61,7 @@ async fn crowd<L: Lookup>(resolver: Arc<L>) {
 fn lookups(criterion: &mut Criterion) {
     let address = responder();
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let settings = Settings { upstreams: vec![address], ..Settings::default() };
+    let settings = Settings { upstreams: vec![address.into()], ..Settings::default() };
     let engine = Arc::new(runtime.block_on(Engine::start(settings)).expect("loopback can be reached"));
     let hickory =
         runtime.block_on(async { Arc::new(Hickory::new(&[address], Duration::from_secs(5)).expect("it is well set")) });

@@ -227,8 +227,8 @@ pub fn scan_in(args: typed::Scan, lab: Option<Lab>) -> Result<Meant, Error> {
         None => Ok(default),
     };
     let upstreams = match world {
-        Some(lab) if args.resolver.is_empty() => vec![lab.resolver()],
-        _ if args.resolver.is_empty() => dns::system_upstreams().map_err(Error::Resolver)?,
+        Some(lab) if args.resolver.is_empty() => vec![lab.resolver().into()],
+        _ if args.resolver.is_empty() => system_upstreams()?,
         _ => args.resolver.clone(),
     };
     let profile = profile(args.profile);
@@ -398,7 +398,7 @@ pub fn lists(args: &Lists) -> Result<lists::Job, Error> {
     let chosen = catalogue::choose(&request)?;
     let upstreams = match &args.resolver[..] {
         _ if args.offline => Vec::new(),
-        [] => dns::system_upstreams().map_err(Error::Resolver)?,
+        [] => system_upstreams()?,
         given => given.to_vec(),
     };
     let test = (!args.offline).then(|| {
@@ -419,6 +419,12 @@ pub fn lists(args: &Lists) -> Result<lists::Job, Error> {
         },
         colour: std::io::stdout().is_terminal() && colour_wanted(),
     })
+}
+
+/// The resolvers of this machine.
+fn system_upstreams() -> Result<Vec<dns::Server>, Error> {
+    let upstreams = dns::system_upstreams().map_err(Error::Resolver)?;
+    Ok(upstreams.into_iter().map(Into::into).collect())
 }
 
 /// Whether nobody has asked for no colours (<https://no-color.org>).

@@ -93,7 +93,7 @@ const SOA_LOST: &str = "the SOA of a zone whose apex is an alias's target, lost"
 const NO_DETAIL: &str = "a failure without its detail";
 
 async fn engine(upstream: SocketAddr) -> Engine {
-    let settings = Settings { upstreams: vec![upstream], timeout: PATIENCE, ..Settings::default() };
+    let settings = Settings { upstreams: vec![upstream.into()], timeout: PATIENCE, ..Settings::default() };
     Engine::start(settings).await.unwrap()
 }
 
@@ -282,7 +282,9 @@ fn compare(question: &Question, ours: &Answer<Data>, theirs: &Answer<Data>, took
         }
         // Of a code that is no success it keeps the code.
         (Observed::Failed(ours), Observed::Failed(theirs)) => {
-            (ours.cause == theirs.cause && theirs.detail.is_none()).then_some(NO_DETAIL)
+            let what = if ours.detail.is_none() { SAME } else { NO_DETAIL };
+            // How it went about it, only the engine says.
+            (ours.cause == theirs.cause && theirs.detail.is_none()).then_some(what)
         }
         _ => None,
     }

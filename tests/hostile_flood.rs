@@ -174,7 +174,7 @@ async fn every_lookup_gets_its_honest_answer_and_memory_stays_flat() {
     const ENOUGH: u64 = 200_000;
     let server = Server::start();
     let timeout = Duration::from_secs(5);
-    let settings = Settings { upstreams: vec![server.address], timeout, tries: 5, ..Settings::default() };
+    let settings = Settings { upstreams: vec![server.address.into()], timeout, tries: 5, ..Settings::default() };
     let engine = Arc::new(Engine::start(settings).await.unwrap());
     let next = Arc::new(AtomicU16::new(0));
     let begun = Instant::now();

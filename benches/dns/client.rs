@@ -83,7 +83,7 @@ pub(crate) fn run(options: &Options) -> String {
     match options.with {
         With::Engine => {
             let settings = Settings {
-                upstreams: vec![options.resolver],
+                upstreams: vec![options.resolver.into()],
                 timeout,
                 in_flight: options.in_flight,
                 ..Settings::default()

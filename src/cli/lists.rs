@@ -1,12 +1,12 @@
 //! The options of `lists`, as typed.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::scan::{Zone, duration, resolver};
+use super::scan::{Zone, duration};
+use crate::probe::dns::Server;
 
 /// `lists`.
 #[derive(Debug, Args)]
@@ -23,9 +23,10 @@ pub struct Lists {
     /// Text for people, JSON, or CSV
     #[arg(long, value_enum, default_value_t = ListsFormat::Text, value_name = "FORMAT")]
     pub format: ListsFormat,
-    /// Upstream resolver, may repeat [default: the system's]
-    #[arg(long, value_name = "ADDR[:PORT]", value_parser = resolver)]
-    pub resolver: Vec<SocketAddr>,
+    /// Upstream resolver, also `tls://ADDR[#NAME]` or `https://ADDR/dns-query[#NAME]`; may repeat [default: the
+    /// system's]
+    #[arg(long, value_name = "ADDR[:PORT]")]
+    pub resolver: Vec<Server>,
     /// For the whole lookup, repetitions included [default: 15s]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub dns_timeout: Option<Duration>,

@@ -1,7 +1,6 @@
 //! The options of `scan`, as typed.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,6 +8,7 @@ use clap::{Args, ValueEnum};
 
 use super::rows::Rows;
 use super::tables::Tables;
+use crate::probe::dns::Server;
 
 /// `scan`.
 #[derive(Debug, Args)]
@@ -64,9 +64,10 @@ pub struct Scan {
     #[arg(short, long, help_heading = "Output", conflicts_with = "quiet")]
     pub verbose: bool,
 
-    /// Upstream resolver, may repeat [default: the system's]
-    #[arg(long, value_name = "ADDR[:PORT]", help_heading = "Asking", value_parser = resolver)]
-    pub resolver: Vec<SocketAddr>,
+    /// Upstream resolver, also `tls://ADDR[#NAME]` or `https://ADDR/dns-query[#NAME]`; may repeat [default: the
+    /// system's]
+    #[arg(long, value_name = "ADDR[:PORT]", help_heading = "Asking")]
+    pub resolver: Vec<Server>,
     /// SMTP port [default: 25]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Asking")]
     pub port: Option<u16>,
@@ -223,13 +224,6 @@ impl fmt::Debug for Zone {
     }
 }
 
-pub(super) fn resolver(text: &str) -> Result<SocketAddr, String> {
-    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
-    text.parse::<SocketAddr>()
-        .or_else(|_| bare.parse::<IpAddr>().map(|address| SocketAddr::new(address, 53)))
-        .map_err(|_| "not an address; write 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:53".to_owned())
-}
-
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || "not a duration; write 500ms, 10s or 2m".to_owned();
     let parsed: jiff::SignedDuration = text.parse().map_err(|_| wrong())?;
@@ -239,15 +233,6 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_resolver_needs_no_port_and_may_be_ipv6() {
-        assert_eq!(resolver("127.0.0.1").unwrap().to_string(), "127.0.0.1:53");
-        assert_eq!(resolver("127.0.0.1:5300").unwrap().port(), 5300);
-        assert_eq!(resolver("::1").unwrap().to_string(), "[::1]:53");
-        assert_eq!(resolver("[::1]:5300").unwrap().port(), 5300);
-        assert!(resolver("dns.example").is_err());
-    }
 
     #[test]
     fn durations_read_as_people_write_them() {

@@ -235,21 +235,20 @@ impl<L: Lookup> Prober<L> {
         if !self.settings.wanted.dnsbl {
             return Sayings { listings: Vec::new(), stretches: Vec::new() };
         }
-        let said = self.said_at.get(&address, self.panel.address(&self.lookup, address)).await;
+        let said = self.said_at.get(&address, self.panel.address(self.answers.lookup(), address)).await;
         Sayings::clone(&said)
     }
 
     /// One typed question through the memory of answers.
     pub(super) async fn ask<T: Pick>(&self, name: Name) -> Answer<T> {
         let question = Question { name, kind: T::KIND };
-        self.answers.get(&question, self.lookup.lookup(&question)).await.typed()
+        self.answers.ask(&question).await.answer.typed()
     }
 
     /// The SOA of a name: whether a domain exists at its parent.
     pub(super) async fn start_of_authority(&self, name: Name) -> Answer<Data> {
         let question = Question { name, kind: RecordType::Soa };
-        let answer = self.answers.get(&question, self.lookup.lookup(&question)).await;
-        Answer::clone(&answer)
+        self.answers.ask(&question).await.answer.clone()
     }
 }
 

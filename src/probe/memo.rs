@@ -101,6 +101,31 @@ impl<K: Eq + Hash + Size + Clone, V: Size> Memo<K, V> {
         }
     }
 
+    /// The same for what is true for a while only: a remembered value that is no longer fresh is asked for anew.
+    pub async fn get_fresh<A: Future<Output = V>>(
+        &self,
+        key: &K,
+        is_fresh: impl Fn(&V) -> bool,
+        ask: impl Fn() -> A,
+    ) -> Arc<V> {
+        loop {
+            let value = match self.cache.get(key) {
+                Some(value) => {
+                    self.met.fetch_add(1, Ordering::Relaxed);
+                    value
+                }
+                // Just asked for, by us or by somebody we waited for: as fresh as it gets.
+                None => return self.get(key, ask()).await,
+            };
+            if is_fresh(&value) {
+                return value;
+            }
+            self.met.fetch_sub(1, Ordering::Relaxed);
+            // Not one that another asker has put there meanwhile.
+            self.cache.remove_if(key, |there| Arc::ptr_eq(there, &value));
+        }
+    }
+
     /// How often a key was met, and how often it had to be asked for.
     pub fn counts(&self) -> (u64, u64) {
         (self.met.load(Ordering::Relaxed), self.asked.load(Ordering::Relaxed))
@@ -161,6 +186,27 @@ mod tests {
         }
         let given_up = kept.lock().unwrap().len();
         assert_eq!(given_up + memo.cache.len(), 1_000, "every entry is here or there");
+    }
+
+    #[tokio::test]
+    async fn what_is_no_longer_fresh_is_asked_for_once_by_all() {
+        let memo = Arc::new(Memo::<u64, u64>::new(1 << 20, 16));
+        memo.get(&7, async { 1 }).await;
+        assert_eq!(*memo.get_fresh(&7, |value| *value == 1, async || unreachable!()).await, 1);
+        let askers: Vec<_> = (0..100)
+            .map(|_| {
+                let memo = Arc::clone(&memo);
+                let ask = async || {
+                    tokio::task::yield_now().await;
+                    2
+                };
+                tokio::spawn(async move { *memo.get_fresh(&7, |value| *value == 2, ask).await })
+            })
+            .collect();
+        for asker in askers {
+            assert_eq!(asker.await.unwrap(), 2);
+        }
+        assert_eq!(memo.counts(), (102, 2));
     }
 
     #[tokio::test]

@@ -25,7 +25,7 @@ use ipnet::IpNet;
 use tokio::sync::Semaphore;
 
 use self::budget::{Groups, Pace};
-use self::dns::Lookup;
+use self::dns::{Cache, Lookup};
 use self::dnsbl::catalogue::Terms;
 use self::dnsbl::ledger::Ledger;
 use self::dnsbl::panel::{Panel, Sayings};
@@ -35,7 +35,7 @@ pub use self::quarantine::Gathered;
 use self::quarantine::{Stamped, Way};
 use self::shelf::{Shelf, Taken};
 use crate::model::address::Allowed;
-use crate::model::dns::{Answer, Data, Mx, Question};
+use crate::model::dns::{Answer, Mx};
 use crate::model::dnsbl::{DomainListing, List, Listing};
 use crate::model::evidence::{Evidence, Exchange, Host, Introduced, is_address_text};
 use crate::model::exclusion::Exclusions;
@@ -143,10 +143,9 @@ const PROVIDER_SLOTS: usize = 4;
 
 /// Gathers evidence, each thing once.
 pub struct Prober<L> {
-    lookup: L,
     settings: Settings,
     panel: Panel,
-    answers: Memo<Question, Answer<Data>>,
+    answers: Cache<L>,
     /// What the lists said of addresses and of domains.
     said_at: Memo<IpAddr, Sayings>,
     said_of: Memo<Name, Sayings>,
@@ -192,7 +191,7 @@ impl<L: Lookup> Prober<L> {
         Self {
             panel,
             // A census meets most names once and most servers often: the servers' evidence is what must stay.
-            answers: Memo::new(memory / 4, 200),
+            answers: Cache::new(lookup, memory / 4),
             said_at: Memo::new(memory / 16, 1_000),
             said_of: Memo::new(memory / 16, 400),
             exchanges: Memo::new(memory / 8, 500),
@@ -207,7 +206,6 @@ impl<L: Lookup> Prober<L> {
             smtp_pace: Pace::per_second(settings.smtp_rate),
             unheard: format!("mxcensus-{:016x}", rand::random::<u64>()),
             connections: AtomicU64::new(0),
-            lookup,
             settings,
         }
     }
@@ -373,7 +371,7 @@ impl<L: Lookup> Prober<L> {
             }
         }
         let said = join_all(each.into_iter().map(|domain| async move {
-            let said = self.said_of.get(&domain, self.panel.domain(&self.lookup, &domain)).await;
+            let said = self.said_of.get(&domain, self.panel.domain(self.answers.lookup(), &domain)).await;
             (domain, said)
         }));
         let (mut listings, mut stretches) = (Vec::new(), Vec::new());

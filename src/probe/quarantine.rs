@@ -17,7 +17,7 @@ use crate::model::evidence::{Evidence, Exchange, Host, Route};
 impl<L: Lookup> Prober<L> {
     /// Tests every blocklist before anything else is asked of it (RFC 5782 §5): the health of each, in their order.
     pub async fn first_test(&self) -> Vec<Health> {
-        self.panel.first_test(&self.lookup).await
+        self.panel.first_test(self.answers.lookup()).await
     }
 
     /// The blocklists as they serve in this run, once they have been tested: some turn out to know no IPv6.
@@ -37,12 +37,12 @@ impl<L: Lookup> Prober<L> {
 
     /// Tests the blocklists whose test is due.
     pub async fn test_due(&self) {
-        self.panel.test_due(&self.lookup).await;
+        self.panel.test_due(self.answers.lookup()).await;
     }
 
     /// Tests all blocklists with open answers: afterwards there is none among those given so far.
     pub async fn test_open(&self) {
-        self.panel.test_open(&self.lookup).await;
+        self.panel.test_open(self.answers.lookup()).await;
     }
 
     /// Tells, as things stand now, whether it is known of every answer in some evidence whether it is to be believed.

@@ -6,6 +6,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use super::*;
+use crate::model::dns::{Data, Question};
 use crate::model::dns::{RecordType, reverse_name};
 use crate::model::dnsbl::Health;
 use crate::model::words::{IntroducedBy, MxStatus, Profile, SmtpStatus};
@@ -121,11 +122,11 @@ async fn domains_behind_one_exchange_share_everything() {
     assert_eq!(host.listings[0].codes.seen().unwrap().values, ["127.0.0.2".parse::<std::net::Ipv4Addr>().unwrap()]);
     assert_eq!(host.listings[0].reason.seen().unwrap().values.len(), 1);
     let ptr = Question { name: reverse_name(host.address), kind: RecordType::Ptr };
-    assert_eq!(prober.lookup.asked(&ptr), 1);
+    assert_eq!(prober.answers.lookup().asked(&ptr), 1);
     // The literal stands in its own route, and nobody was asked for it.
     assert!(more.routes[1].hosts.is_empty());
     let literal = Question { name: Name::trusted("192.0.2.9".into()), kind: RecordType::A };
-    assert_eq!(prober.lookup.asked(&literal), 0);
+    assert_eq!(prober.answers.lookup().asked(&literal), 0);
 }
 
 #[tokio::test]
@@ -154,7 +155,7 @@ async fn a_special_address_is_not_contacted_whatever_name_leads_to_it() {
     assert_eq!(host.session.connect, ConnectStatus::Special);
     assert_eq!(host.ptr.unknown(), Some(Cause::SpecialAddress));
     let ptr = Question { name: reverse_name(host.address), kind: RecordType::Ptr };
-    assert_eq!((taken.load(Ordering::Relaxed), prober.lookup.asked(&ptr)), (0, 0));
+    assert_eq!((taken.load(Ordering::Relaxed), prober.answers.lookup().asked(&ptr)), (0, 0));
 }
 
 #[tokio::test]
@@ -245,7 +246,7 @@ async fn answers_of_a_list_that_turns_are_void_since_its_last_good_test() {
 
     let address = |last: u8| target(Subject::Address([192, 0, 2, last].into()));
     let doubtful = prober.gather(address(30)).await;
-    prober.lookup.turned.store(true, Ordering::Relaxed);
+    prober.answers.lookup().turned.store(true, Ordering::Relaxed);
     let wrong = prober.gather(address(31)).await;
     assert!(!prober.settled()(&doubtful) && !prober.settled()(&wrong));
     prober.test_open().await;
@@ -317,12 +318,12 @@ async fn a_list_of_domain_names_is_asked_about_each_organisation_once_and_never_
         assert!(!prober.settled()(gathered));
     }
     let about = Question { name: Name::parse("host.org.rhs.lists.org").unwrap(), kind: RecordType::A };
-    assert_eq!(prober.lookup.asked(&about), 1);
-    let before = prober.lookup.asked_in_all();
+    assert_eq!(prober.answers.lookup().asked(&about), 1);
+    let before = prober.answers.lookup().asked_in_all();
     let literal = Subject::Observed { address: "192.0.2.40".parse().unwrap(), helo: "[192.0.2.40]".into() };
     let host = prober.gather(target(literal)).await;
     assert!(host.routes[0].hosts[0].domains.is_empty());
-    assert_eq!(prober.lookup.asked_in_all() - before, 1, "the PTR question alone");
+    assert_eq!(prober.answers.lookup().asked_in_all() - before, 1, "the PTR question alone");
 }
 
 #[tokio::test]

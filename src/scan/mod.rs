@@ -130,12 +130,16 @@ pub struct Outcome {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A resolver that does not answer at all.
-    #[error("no resolver answers: asked {resolvers} for the root's SOA and got {cause}; name another with --resolver")]
+    #[error(
+        "no resolver answers: asked {resolvers} for the root's SOA and got {cause}{detail}; name another with --resolver"
+    )]
     NoResolver {
         /// Those asked.
         resolvers: String,
         /// What came instead.
         cause: Cause,
+        /// What is known of it, in brackets, or nothing.
+        detail: String,
     },
     /// A resolver that gives records for names that nobody has registered.
     #[error(

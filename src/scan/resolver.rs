@@ -5,7 +5,7 @@
 use super::Error;
 use crate::model::dns::{Data, Question, RecordType};
 use crate::model::name::Name;
-use crate::model::observed::Observed;
+use crate::model::observed::{Failure, Observed};
 use crate::model::words::Cause;
 use crate::probe::dns::{self, Lookup};
 
@@ -16,7 +16,11 @@ pub(super) async fn answering<L: Lookup>(lookup: &L, settings: &dns::Settings) -
     let root = Question { name: Name::root(), kind: RecordType::Soa };
     let answer: Observed<crate::model::dns::Records<Data>> = lookup.lookup(&root).await;
     if let Some(cause @ (Cause::Timeout | Cause::ResolverDown | Cause::SelfFault)) = answer.unknown() {
-        return Err(Error::NoResolver { resolvers: resolvers(), cause });
+        let detail = match &answer {
+            Observed::Failed(Failure { detail: Some(detail), .. }) => format!(" ({detail})"),
+            _ => String::new(),
+        };
+        return Err(Error::NoResolver { resolvers: resolvers(), cause, detail });
     }
     if answer.absent().is_some() {
         return Err(Error::DeniesRoot { resolvers: resolvers() });

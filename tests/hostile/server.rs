@@ -24,7 +24,12 @@ const FOREVER: Duration = Duration::from_secs(30);
 /// An engine that asks these servers, with this patience for a lookup.
 pub(crate) async fn engine(upstreams: &[SocketAddr], millis: u64, tries: u32) -> Engine {
     let timeout = Duration::from_millis(millis);
-    let settings = Settings { upstreams: upstreams.to_vec(), timeout, tries, ..Settings::default() };
+    let settings = Settings {
+        upstreams: upstreams.iter().copied().map(Into::into).collect(),
+        timeout,
+        tries,
+        ..Settings::default()
+    };
     Engine::start(settings).await.unwrap()
 }
 

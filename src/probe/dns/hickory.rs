@@ -213,7 +213,8 @@ mod tests {
             }]
         })
         .await;
-        let engine = Engine::start(Settings { upstreams: vec![server.address], ..Settings::default() }).await.unwrap();
+        let engine =
+            Engine::start(Settings { upstreams: vec![server.address.into()], ..Settings::default() }).await.unwrap();
         let hickory = Hickory::new(&[server.address], Duration::from_secs(5)).unwrap();
         for (text, kind) in [
             ("mx.example", RecordType::Mx),

@@ -18,7 +18,7 @@ pub fn read_reply(bytes: &[u8], question: &Question) -> Option<Answer<Data>> {
         return None;
     }
     match reply::read(bytes, question) {
-        Reading::Fact(answer) => Some(answer),
+        Reading::Fact(fact) => Some(fact.answer),
         Reading::Trouble(trouble) => Some(Observed::Failed(trouble.failure)),
         Reading::Truncated => None,
     }

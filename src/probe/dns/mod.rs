@@ -1,8 +1,9 @@
 //! Asks DNS questions of the upstream recursive resolvers.
 //! Comes in: a name and a type. Goes out: typed records with their alias chain, or why there are none.
-//! Nothing is cached here, and no answer is ever made up: whatever was not said by a resolver is a failure.
+//! No answer is ever made up: whatever was not said by a resolver is a failure.
 //! The wire format and hickory's types end in this room.
 
+mod cache;
 mod connection;
 mod engine;
 mod hickory;
@@ -21,6 +22,7 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 
+pub use cache::{Cache, Remembered};
 pub use engine::{Engine, Settings, Stats};
 pub use hickory::{Hickory, system_upstreams};
 pub use server::{Server, ServerError};

@@ -227,6 +227,10 @@ impl<'a> Sections<'a> {
                 .iter()
                 .find(|record| record.kind == number::CNAME && self.message.same_name(record.owner, owner));
             let Some(alias) = alias else {
+                // Whose record it is cannot be said: it may be the one that was asked for.
+                if self.rcode == 0 && self.answers.iter().any(|record| !self.message.is_name(record.owner)) {
+                    return malformed("a record of the answer has an owner that is no name");
+                }
                 return self.denial(question, aliases, ttl);
             };
             let Some(target) = self.message.name_between(alias.data, alias.end) else {

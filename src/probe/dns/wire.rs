@@ -225,7 +225,7 @@ impl<'a> Message<'a> {
     /// The name that starts here; None when it is no name.
     pub(super) fn name(self, at: usize) -> Option<Name> {
         // One pass to see that it is whole, one to write it: nothing is kept between.
-        if self.labels(at).any(|label| label.is_none()) {
+        if !self.is_name(at) {
             return None;
         }
         Some(Name::from_labels(self.labels(at).flatten()))
@@ -251,6 +251,11 @@ impl<'a> Message<'a> {
                 _ => return false,
             }
         }
+    }
+
+    /// Whether a name starts here.
+    pub(super) fn is_name(self, at: usize) -> bool {
+        self.labels(at).all(|label| label.is_some())
     }
 
     /// The labels of the name that starts here, pointers followed. A None inside says that the name is broken, and is the last.
@@ -289,7 +294,8 @@ impl<'a> Labels<'a> {
                 0xC0.. => {
                     let target = usize::from(self.message.u16_at(self.at).ok_or(Broken)? & 0x3FFF);
                     self.jumps += 1;
-                    if target >= self.floor || self.jumps > JUMPS {
+                    // No name begins inside the header.
+                    if target < HEADER || target >= self.floor || self.jumps > JUMPS {
                         return Err(Broken);
                     }
                     self.floor = target;

@@ -30,8 +30,8 @@ pub(super) enum Arrival {
     Reply(Vec<u8>, usize),
     /// The try of this number has waited long enough.
     Overdue(u32),
-    /// The port of the upstream of this number is closed, says ICMP.
-    Closed(usize),
+    /// The upstream of this number takes no questions: its port is closed, or what else these words say.
+    Closed(usize, Box<str>),
     /// The system did not send it: its error number, and its words.
     Unsent(Option<i32>, Box<str>),
 }
@@ -52,7 +52,7 @@ pub(super) struct Ticket {
 struct Arrivals {
     reply: Option<(Vec<u8>, usize)>,
     unsent: Option<(Option<i32>, Box<str>)>,
-    closed: Option<usize>,
+    closed: Option<(usize, Box<str>)>,
     overdue: Option<u32>,
 }
 
@@ -71,7 +71,7 @@ impl Ticket {
             let reply = arrivals.reply.take().map(|(bytes, from)| Arrival::Reply(bytes, from));
             let next = reply
                 .or_else(|| arrivals.unsent.take().map(|(number, words)| Arrival::Unsent(number, words)))
-                .or_else(|| arrivals.closed.take().map(Arrival::Closed))
+                .or_else(|| arrivals.closed.take().map(|(upstream, words)| Arrival::Closed(upstream, words)))
                 .or_else(|| arrivals.overdue.take().map(Arrival::Overdue));
             next.map_or(Poll::Pending, Poll::Ready)
         })
@@ -84,7 +84,7 @@ impl Ticket {
             match arrival {
                 Arrival::Reply(bytes, from) => arrivals.reply = Some((bytes, from)),
                 Arrival::Unsent(number, words) => arrivals.unsent = Some((number, words)),
-                Arrival::Closed(upstream) => arrivals.closed = Some(upstream),
+                Arrival::Closed(upstream, words) => arrivals.closed = Some((upstream, words)),
                 Arrival::Overdue(attempt) => arrivals.overdue = Some(attempt),
             }
         }
@@ -225,7 +225,7 @@ impl Flights {
     pub(super) fn tell_closed(&mut self, upstream: usize) {
         for flight in self.by_id.values_mut().filter(|flight| !flight.told) {
             flight.told = true;
-            flight.ticket.deliver(Arrival::Closed(upstream));
+            flight.ticket.deliver(Arrival::Closed(upstream, "port closed".into()));
         }
     }
 
@@ -344,7 +344,7 @@ mod tests {
         flights.tell_closed(3);
         flights.tell_closed(3);
         for ticket in &tickets {
-            assert!(matches!(next(ticket).await, Some(Arrival::Closed(3))));
+            assert!(matches!(next(ticket).await, Some(Arrival::Closed(3, _))));
             assert!(next(ticket).await.is_none());
         }
     }

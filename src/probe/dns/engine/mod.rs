@@ -11,12 +11,12 @@ mod stats;
 mod upstream;
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use rand::Rng as _;
+use rustls::pki_types::CertificateDer;
 use tokio::time::{Instant, sleep};
 
 use self::flight::{Arrival, Ticket};
@@ -24,8 +24,9 @@ use self::stats::Counters;
 pub use self::stats::Stats;
 use self::upstream::{Entered, Upstream};
 use super::reply::{self, Fact, Reading, Trouble, WayOut};
+use super::secure::{self, Secure};
 use super::wire::{self, Case, Fit, Manner};
-use super::{Error, Lookup, Told, tcp};
+use super::{Error, Lookup, Server, Told};
 use crate::model::dns::{Answer, Data, Question};
 use crate::model::observed::{Failure, How, Observed};
 use crate::model::smtp::escape;
@@ -39,7 +40,9 @@ const SECOND_THOUGHTS: Duration = Duration::from_millis(200);
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The recursive resolvers.
-    pub upstreams: Vec<SocketAddr>,
+    pub upstreams: Vec<Server>,
+    /// Certificates trusted besides this machine's roots, for upstreams asked over something encrypted.
+    pub extra_roots: Vec<CertificateDer<'static>>,
     /// Patience for a whole lookup. The first try waits as the upstream's replies suggest, each further one twice as long, and
     /// the last for the rest.
     pub timeout: Duration,
@@ -59,6 +62,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             upstreams: Vec::new(),
+            extra_roots: Vec::new(),
             timeout: Duration::from_secs(5),
             tries: 5,
             in_flight: 1000,
@@ -87,8 +91,14 @@ impl Engine {
         let counters = Arc::new(Counters::default());
         let mut upstreams = Vec::new();
         let mut last = Error::NoUpstream;
-        for &address in &settings.upstreams {
-            match Upstream::open(address, upstreams.len(), &settings, &counters) {
+        let plain = settings.upstreams.iter().all(|server| matches!(server, Server::Plain(_)));
+        let client = if plain { None } else { Some(secure::client(&settings.extra_roots)?) };
+        for server in &settings.upstreams {
+            let address = server.address();
+            let secure = client.as_ref().map(|client| Secure::new(server, client)).transpose();
+            let opened = secure
+                .and_then(|secure| Upstream::open(address, secure.flatten(), upstreams.len(), &settings, &counters));
+            match opened {
                 Ok(upstream) => upstreams.push(upstream),
                 Err(source) => last = Error::Socket { address, source },
             }
@@ -224,7 +234,7 @@ impl Engine {
     async fn exchange(&self, ticket: &Arc<Ticket>, manner: Manner, course: &mut Course) -> Result<Vec<u8>, Failure> {
         // The places of the tries so far: none on the heap as long as the first is enough.
         let (mut first, mut more) = (None, Vec::new());
-        let (mut silent, mut closed, mut unsent) = (false, false, None);
+        let (mut silent, mut closed, mut unsent) = (false, None, None);
         let mut troubled = 0;
         loop {
             let upstream = self.choose(course);
@@ -237,25 +247,33 @@ impl Engine {
                 entered = self.admit(upstream) => entered,
             };
             let now = Instant::now();
-            let wait = course.next_wait(upstream.common.patience());
+            let wait = course.next_wait(if upstream.is_secure() { None } else { Some(upstream.common.patience()) });
             let attempt = course.attempts;
-            if let Some(place) = upstream.ask(ticket, manner, attempt, now, wait) {
+            let arrival = if upstream.is_secure() {
+                tokio::select! {
+                    biased;
+                    (bytes, from) = reply(ticket), if first.is_some() => Arrival::Reply(bytes, from),
+                    arrival = self.over_secure(upstream, ticket, manner, attempt, wait) => arrival,
+                }
+            } else if let Some(place) = upstream.ask(ticket, manner, attempt, now, wait) {
                 if first.is_none() {
                     first = Some(place);
                 } else {
                     more.push(place);
                 }
-                match answer(ticket, upstream.common.number, attempt).await {
-                    Arrival::Reply(bytes, from) => {
-                        course.last = from;
-                        return Ok(bytes);
-                    }
-                    Arrival::Overdue(_) => silent = true,
-                    Arrival::Closed(_) => closed = true,
-                    Arrival::Unsent(number, words) => unsent = Some((number, words)),
-                }
+                answer(ticket, upstream.common.number, attempt).await
             } else {
-                unsent = Some((None, "no free query id".into()));
+                Arrival::Unsent(None, "no free query id".into())
+            };
+            match arrival {
+                Arrival::Reply(bytes, from) => {
+                    course.last = from;
+                    course.give_back(wait.saturating_sub(now.elapsed()));
+                    return Ok(bytes);
+                }
+                Arrival::Overdue(_) => silent = true,
+                Arrival::Closed(_, words) => closed = Some(words),
+                Arrival::Unsent(number, words) => unsent = Some((number, words)),
             }
             drop(entered);
             upstream.common.health().silent(now);
@@ -277,14 +295,36 @@ impl Engine {
         }
     }
 
+    /// One try over something encrypted. A refused certificate or a closed port is a resolver that is down.
+    async fn over_secure(
+        &self,
+        upstream: &Upstream,
+        ticket: &Ticket,
+        manner: Manner,
+        attempt: u32,
+        patience: Duration,
+    ) -> Arrival {
+        Counters::count(&self.counters.sent);
+        Counters::count(&self.counters.tcp);
+        let words = |error: &io::Error| escape(error.to_string().as_bytes());
+        match upstream.ask_by_stream(&ticket.question, manner, patience).await {
+            Ok(bytes) => {
+                Counters::count(&self.counters.answered);
+                Arrival::Reply(bytes, upstream.common.number)
+            }
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => Arrival::Overdue(attempt),
+            Err(error) if is_own(&error) => Arrival::Unsent(error.raw_os_error(), words(&error)),
+            Err(error) => Arrival::Closed(upstream.common.number, words(&error)),
+        }
+    }
+
     async fn by_tcp(&self, ticket: &Ticket, manner: Manner, course: &mut Course) -> io::Result<Vec<u8>> {
         let upstream = self.upstream(course.last);
-        let _permit = upstream.connections.acquire().await.expect("the semaphore is never closed");
         self.pace(upstream).await;
         course.attempts += 1;
         Counters::count(&self.counters.sent);
         Counters::count(&self.counters.tcp);
-        let reply = tcp::ask(upstream.address, &ticket.question, manner, self.settings.timeout).await?;
+        let reply = upstream.ask_by_stream(&ticket.question, manner, self.settings.timeout).await?;
         Counters::count(&self.counters.answered);
         Ok(reply)
     }
@@ -393,16 +433,24 @@ impl Course {
         }
     }
 
-    /// Takes a try; gives how long to wait for its reply.
-    fn next_wait(&mut self, patience: Duration) -> Duration {
+    /// Takes a try; gives how long to wait for its reply: by the upstream's usual patience, where packets can be lost, else
+    /// for half of what is left.
+    fn next_wait(&mut self, patience: Option<Duration>) -> Duration {
         self.attempts += 1;
         self.tries = self.tries.saturating_sub(1);
-        let wait = patience.min(self.unit) * (1 << self.doubled.min(16));
+        let doubled = |patience: Duration| patience.min(self.unit) * (1 << self.doubled.min(16));
+        let wait = patience.map_or(self.left / 2, doubled);
         self.doubled += 1;
         let wait =
             if self.tries == 0 { self.left } else { wait.mul_f64(rand::rng().random_range(0.9..1.1)).min(self.left) };
         self.left -= wait;
         wait
+    }
+
+    /// A reply came before the end of the wait.
+    fn give_back(&mut self, unused: Duration) {
+        self.left += unused;
+        self.doubled = self.doubled.saturating_sub(1);
     }
 
     /// Whether no try is left.
@@ -426,39 +474,41 @@ async fn answer(ticket: &Ticket, upstream: usize, attempt: u32) -> Arrival {
         match ticket.arrival().await {
             // Of an earlier try.
             Arrival::Overdue(of) if of != attempt => {}
-            Arrival::Closed(from) if from != upstream => {}
+            Arrival::Closed(from, _) if from != upstream => {}
             arrival => return arrival,
         }
     }
 }
 
 /// Why there was no reply at all.
-fn fruitless(silent: bool, closed: bool, unsent: Option<(Option<i32>, Box<str>)>) -> Failure {
-    let (cause, detail) = match unsent {
+fn fruitless(silent: bool, closed: Option<Box<str>>, unsent: Option<(Option<i32>, Box<str>)>) -> Failure {
+    let (cause, detail) = match (closed, unsent) {
         _ if silent => (Cause::Timeout, None),
-        _ if closed => (Cause::ResolverDown, Some("port closed".into())),
-        Some((_, words)) => (Cause::SelfFault, Some(words)),
-        None => (Cause::Timeout, None),
+        (Some(words), _) => (Cause::ResolverDown, Some(words)),
+        (None, Some((_, words))) => (Cause::SelfFault, Some(words)),
+        (None, None) => (Cause::Timeout, None),
     };
     Failure { detail, ..Failure::of(cause) }
 }
 
 /// A TCP exchange that failed: our own fault where the system lacked something, else the cause that led to TCP.
 fn tcp_trouble(cause: Cause, error: &io::Error) -> Trouble {
-    use io::ErrorKind::{AddrNotAvailable, HostUnreachable, NetworkUnreachable, OutOfMemory, PermissionDenied};
-    // ENFILE and EMFILE have no kind of their own.
-    let own = matches!(
-        error.kind(),
-        AddrNotAvailable | HostUnreachable | NetworkUnreachable | OutOfMemory | PermissionDenied
-    ) || matches!(error.raw_os_error(), Some(23 | 24));
-    let cause = if own { Cause::SelfFault } else { cause };
+    let cause = if is_own(error) { Cause::SelfFault } else { cause };
     let detail = Some(format!("TCP: {}", escape(error.to_string().as_bytes())).into());
     Trouble { failure: Failure { detail, ..Failure::of(cause) }, way_out: WayOut::Again }
 }
 
+/// Whether the system lacked something.
+fn is_own(error: &io::Error) -> bool {
+    use io::ErrorKind::{AddrNotAvailable, HostUnreachable, NetworkUnreachable, OutOfMemory, PermissionDenied};
+    // ENFILE and EMFILE have no kind of their own.
+    matches!(error.kind(), AddrNotAvailable | HostUnreachable | NetworkUnreachable | OutOfMemory | PermissionDenied)
+        || matches!(error.raw_os_error(), Some(23 | 24))
+}
+
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
+    use std::net::{Ipv4Addr, SocketAddr};
 
     use super::super::script::{Asked, Reply, Server, name};
     use super::*;
@@ -478,6 +528,7 @@ mod tests {
     }
 
     async fn patient(upstreams: Vec<SocketAddr>, ms: u64) -> Engine {
+        let upstreams = upstreams.into_iter().map(Into::into).collect();
         let settings = Settings { upstreams, timeout: Duration::from_millis(ms), ..Settings::default() };
         Engine::start(settings).await.unwrap()
     }
@@ -552,7 +603,7 @@ mod tests {
         .await;
         // One socket: the script sends to where the last query came from.
         let timeout = Duration::from_millis(900);
-        let settings = Settings { upstreams: vec![server.address], timeout, sockets: 1, ..Settings::default() };
+        let settings = Settings { upstreams: vec![server.address.into()], timeout, sockets: 1, ..Settings::default() };
         let engine = Engine::start(settings).await.unwrap();
         assert_eq!(values(&ask(&engine).await), one());
         let asked = server.asked();
@@ -780,7 +831,7 @@ mod tests {
             vec![asked.reply(0).own(1, &[10, 0, high, low])]
         })
         .await;
-        let settings = Settings { upstreams: vec![server.address], in_flight: 50, ..Settings::default() };
+        let settings = Settings { upstreams: vec![server.address.into()], in_flight: 50, ..Settings::default() };
         let engine = Arc::new(Engine::start(settings).await.unwrap());
         let tasks: Vec<_> = (0..1000_u16)
             .map(|number| {

@@ -17,12 +17,12 @@ use super::health::Health;
 use super::line::{Busy, Lifetime, Line, Place};
 use super::stats::Counters;
 use crate::probe::budget::Pace;
+use crate::probe::dns::secure::Secure;
+use crate::probe::dns::stream::Streams;
 use crate::probe::dns::wire::Manner;
 
 /// A socket's life: long enough that opening it costs nothing, short enough that its port is not worth guessing.
 const LIFETIME: Lifetime = Lifetime { queries: 100_000, time: Duration::from_secs(60) };
-/// Connections to one upstream at a time: Unbound takes ten in all unless told otherwise.
-const TCP_AT_ONCE: usize = 8;
 /// Questions that may be in flight before the first reply; each reply makes room for one more, up to the cap, so that no
 /// queue on the way is met by a burst.
 const FIRST_FLIGHT: usize = 128;
@@ -152,8 +152,10 @@ pub(super) struct Upstream {
     pub(super) common: Arc<Common>,
     lines: RwLock<Vec<Arc<Line>>>,
     turn: AtomicUsize,
-    /// For TCP connections.
-    pub(super) connections: Semaphore,
+    /// For what does not fit a datagram.
+    streams: Streams,
+    /// In the place of sockets and streams, where the upstream is asked over something encrypted.
+    secure: Option<Secure>,
     /// The rate of queries to this upstream.
     pub(super) pace: Pace,
 }
@@ -162,20 +164,41 @@ impl Upstream {
     /// Opens the sockets.
     pub(super) fn open(
         address: SocketAddr,
+        secure: Option<Secure>,
         number: usize,
         settings: &Settings,
         counters: &Arc<Counters>,
     ) -> io::Result<Self> {
         let common = Common::new(number, settings.in_flight, counters);
-        let lines = (0..settings.sockets.max(1)).map(|_| Line::open(address, LIFETIME, &common));
+        let sockets = if secure.is_some() { 0 } else { settings.sockets.max(1) };
+        let lines = (0..sockets).map(|_| Line::open(address, LIFETIME, &common));
         Ok(Self {
             address,
             lines: RwLock::new(lines.collect::<io::Result<_>>()?),
             common,
             turn: AtomicUsize::new(0),
-            connections: Semaphore::new(TCP_AT_ONCE),
+            streams: Streams::new(address),
+            secure,
             pace: Pace::per_second(settings.per_upstream),
         })
+    }
+
+    /// Asks over a stream. Boxed, since few lookups come here and a handshake is large.
+    pub(super) async fn ask_by_stream(
+        &self,
+        question: &[u8],
+        manner: Manner,
+        patience: Duration,
+    ) -> io::Result<Vec<u8>> {
+        match &self.secure {
+            Some(secure) => Box::pin(secure.ask(question, manner, patience)).await,
+            None => Box::pin(self.streams.ask(question, manner, patience)).await,
+        }
+    }
+
+    /// Whether it is asked over something encrypted.
+    pub(super) const fn is_secure(&self) -> bool {
+        self.secure.is_some()
     }
 
     /// Sends a question over the socket whose turn it is; the reply comes to its ticket while the place is kept. None when no
@@ -257,7 +280,7 @@ mod tests {
         let counters = Arc::new(Counters::default());
         let settings = Settings { sockets: 1, ..Settings::default() };
         let short = Lifetime { queries: 1, time: Duration::from_secs(60) };
-        let upstream = Upstream::open(server.address, 0, &settings, &counters).unwrap();
+        let upstream = Upstream::open(server.address, None, 0, &settings, &counters).unwrap();
         let worn = Line::open(server.address, short, &upstream.common).unwrap();
         upstream.lines.write().unwrap()[0] = Arc::clone(&worn);
         let manner = Manner { edns: true, checking_disabled: false };
