@@ -17,7 +17,7 @@ const WINDOW: Duration = Duration::from_millis(100);
 const FEW: u64 = 50;
 /// Patience with a try before anything is known of the upstream, and the bounds of what is learned.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
-const SHORTEST_WAIT: Duration = Duration::from_millis(200);
+const SHORTEST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(3);
 /// Windows until the next trial after one that brought nothing; doubled each time up to the limit.
 const REST: u32 = 16;
@@ -170,7 +170,8 @@ impl Health {
     /// How long to wait for a reply to a first try.
     pub(super) fn patience(&self) -> Duration {
         self.rtt.map_or(FIRST_WAIT, |(mean, deviation)| {
-            Duration::from_secs_f64(4.0_f64.mul_add(deviation, mean)).clamp(SHORTEST_WAIT, LONGEST_WAIT)
+            let wait = Duration::from_secs_f64(4.0_f64.mul_add(deviation, 1.5 * mean));
+            wait.clamp(SHORTEST_WAIT, LONGEST_WAIT)
         })
     }
 
@@ -357,7 +358,7 @@ mod tests {
             health.replied(Duration::from_millis(150));
         }
         let patience = health.patience();
-        assert!(patience >= SHORTEST_WAIT && patience < Duration::from_millis(260), "{patience:?}");
+        assert!(patience >= SHORTEST_WAIT && patience < Duration::from_millis(320), "{patience:?}");
         let before = health.cost(10);
         for _ in 0..100 {
             health.ended(true);

@@ -27,7 +27,7 @@ use crate::model::smtp::escape;
 /// Room for a burst of replies; the kernel may grant less.
 const RECEIVE_BUFFER: usize = 4 << 20;
 /// Packets that are not kept waiting for more.
-const FULL: usize = 32;
+pub(super) const FULL: usize = 64;
 
 thread_local! {
     /// Room for a batch of replies, for as long as they are looked at.

@@ -2,6 +2,7 @@
 //! Comes in: tickets to send. Goes out: a place each, on a socket that is still fresh.
 //! Worn sockets are replaced and drained here. Who waits how long is not known here.
 
+use std::cell::Cell;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
@@ -14,7 +15,7 @@ use tokio::time::Instant;
 use super::Settings;
 use super::flight::Ticket;
 use super::health::Health;
-use super::line::{Busy, Lifetime, Line, Place};
+use super::line::{Busy, FULL, Lifetime, Line, Place};
 use super::stats::Counters;
 use crate::probe::budget::Pace;
 use crate::probe::dns::secure::Secure;
@@ -26,6 +27,11 @@ const LIFETIME: Lifetime = Lifetime { queries: 100_000, time: Duration::from_sec
 /// Questions that may be in flight before the first reply; each reply makes room for one more, up to the cap, so that no
 /// queue on the way is met by a burst.
 const FIRST_FLIGHT: usize = 128;
+
+thread_local! {
+    /// Questions asked by this thread; threads begin apart, and so seldom meet at one line.
+    static TURN: Cell<usize> = Cell::new(rand::random::<u32>() as usize);
+}
 
 /// What the sockets towards one upstream share.
 #[derive(Debug)]
@@ -151,7 +157,6 @@ pub(super) struct Upstream {
     pub(super) address: SocketAddr,
     pub(super) common: Arc<Common>,
     lines: RwLock<Vec<Arc<Line>>>,
-    turn: AtomicUsize,
     /// For what does not fit a datagram.
     streams: Streams,
     /// In the place of sockets and streams, where the upstream is asked over something encrypted.
@@ -176,7 +181,6 @@ impl Upstream {
             address,
             lines: RwLock::new(lines.collect::<io::Result<_>>()?),
             common,
-            turn: AtomicUsize::new(0),
             streams: Streams::new(address),
             secure,
             pace: Pace::per_second(settings.per_upstream),
@@ -222,9 +226,10 @@ impl Upstream {
         None
     }
 
-    /// The line whose turn it is; a worn one is replaced first.
+    /// The line whose turn it is; a worn one is replaced first. A thread stays with a line for a batch, so that what it asks
+    /// in one go leaves in one go.
     fn line(&self, now: Instant) -> Arc<Line> {
-        let turn = self.turn.fetch_add(1, Relaxed);
+        let turn = TURN.with(|turn| turn.replace(turn.get().wrapping_add(1))) / FULL;
         let line = {
             let lines = self.lines.read().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(lines.get(turn % lines.len()).expect("a remainder is below the divisor"))
