@@ -246,6 +246,7 @@ pub fn scan_in(args: typed::Scan, lab: Option<Lab>) -> Result<Meant, Error> {
             upstreams,
             timeout: args.dns_timeout.unwrap_or(DNS_PATIENCE),
             pace: Arc::new(Pace::per_second(rate("--dns-rate", args.dns_rate, DNS_RATE)?)),
+            per_upstream: rate("--per-resolver", args.per_resolver, 0.0)?,
             // The lab's resolver has a socket buffer of the default size, which a larger burst would overflow.
             in_flight: if world.is_some() { LAB_QUESTIONS } else { dns::Settings::default().in_flight },
             ..dns::Settings::default()
@@ -741,6 +742,7 @@ fn configuration(args: &typed::Scan, tables: &Tables) -> serde_json::Value {
         "profile": profile(args.profile).as_str(),
         "concurrency": args.concurrency,
         "dns-rate": args.dns_rate,
+        "per-resolver": args.per_resolver,
         "smtp-rate": args.smtp_rate,
         "dnsbl-rate": args.dnsbl_rate,
         "per-network": args.per_network,

@@ -14,6 +14,7 @@ use clap::{Args, ValueEnum};
 use mxcensus::model::dns::{Question, RecordType};
 use mxcensus::model::name::Name;
 use mxcensus::model::observed::Observed;
+use mxcensus::probe::budget::Pace;
 use mxcensus::probe::dns::{Engine, Hickory, Lookup, Settings};
 use serde_json::json;
 use tokio::runtime::{Builder, Runtime};
@@ -39,6 +40,9 @@ pub(crate) struct Options {
     /// Threads of the runtime
     #[arg(long, default_value_t = 2)]
     threads: usize,
+    /// Queries a second at most, engine alone; 0 is unlimited
+    #[arg(long, default_value_t = 0.0)]
+    rate: f64,
     /// Patience for one lookup, in seconds; hickory has it for one packet
     #[arg(long, default_value_t = 5.0)]
     timeout: f64,
@@ -86,6 +90,7 @@ pub(crate) fn run(options: &Options) -> String {
                 upstreams: vec![options.resolver.into()],
                 timeout,
                 in_flight: options.in_flight,
+                pace: Arc::new(Pace::per_second(options.rate)),
                 ..Settings::default()
             };
             let engine = Arc::new(runtime.block_on(Engine::start(settings)).expect("the resolver can be reached"));

@@ -115,6 +115,9 @@ pub struct Scan {
     /// DNS questions [default: 5000; in the lab unlimited]
     #[arg(long, value_name = "RATE", allow_negative_numbers = true, help_heading = "Limits")]
     pub dns_rate: Option<f64>,
+    /// DNS questions to each resolver, within --dns-rate [default: unlimited]
+    #[arg(long, value_name = "RATE", allow_negative_numbers = true, help_heading = "Limits")]
+    pub per_resolver: Option<f64>,
     /// New SMTP connections [default: 50; in the lab unlimited]
     #[arg(long, value_name = "RATE", allow_negative_numbers = true, help_heading = "Limits")]
     pub smtp_rate: Option<f64>,

@@ -135,6 +135,28 @@ mod tests {
         assert!(start.elapsed() >= Duration::from_millis(480), "{:?}", start.elapsed());
     }
 
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_crowd_never_gets_more_than_ten_milliseconds_worth_at_once() {
+        // 2,000 a second: a burst of 20, then one each half millisecond.
+        let pace = Arc::new(Pace::per_second(2_000.0));
+        let asked = (0..600).map(|_| {
+            let pace = Arc::clone(&pace);
+            tokio::spawn(async move {
+                pace.turn().await;
+                Instant::now()
+            })
+        });
+        let mut turns = Vec::new();
+        for turn in asked.collect::<Vec<_>>() {
+            turns.push(turn.await.unwrap());
+        }
+        turns.sort();
+        for (first, later) in turns.iter().zip(turns.iter().skip(200)) {
+            // 200 turns further: less the burst, and what a busy machine shifts between a turn and our look at the clock.
+            assert!(later.duration_since(*first) >= Duration::from_millis(90 - 30));
+        }
+    }
+
     #[tokio::test]
     async fn a_zero_rate_never_waits() {
         let pace = Pace::per_second(0.0);

@@ -765,6 +765,25 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn each_upstream_has_a_rate_of_its_own() {
+        let servers = [
+            Server::start(|asked: &Asked| vec![asked.reply(0).own(1, &ONE)]).await,
+            Server::start(|asked: &Asked| vec![asked.reply(0).own(1, &ONE)]).await,
+        ];
+        let upstreams = servers.iter().map(|server| server.address.into()).collect();
+        let engine = Engine::start(Settings { upstreams, per_upstream: 50.0, ..Settings::default() }).await.unwrap();
+        let started = Instant::now();
+        let asked = (0..40).map(|_| ask(&engine));
+        for answer in futures_util::future::join_all(asked).await {
+            assert_eq!(values(&answer), one());
+        }
+        // The busier one had at least half of them, at 50 a second.
+        assert!(started.elapsed() >= Duration::from_millis(380));
+        let shares = servers.map(|server| server.asked().len());
+        assert!(shares.iter().all(|share| *share >= 5), "both are asked: {shares:?}");
+    }
+
+    #[tokio::test]
     async fn nobody_is_asked_when_there_is_no_upstream() {
         let error = Engine::start(Settings::default()).await.unwrap_err();
         assert!(matches!(error, Error::NoUpstream));
