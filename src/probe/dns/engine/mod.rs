@@ -777,8 +777,8 @@ mod tests {
         for answer in futures_util::future::join_all(asked).await {
             assert_eq!(values(&answer), one());
         }
-        // The busier one had at least half of them, at 50 a second.
-        assert!(started.elapsed() >= Duration::from_millis(380));
+        // The busier one had at least half of them, at 50 a second: 19 waits of 20 ms, less 10 ms worth and the clock's grain.
+        assert!(started.elapsed() >= Duration::from_millis(350), "{:?}", started.elapsed());
         let shares = servers.map(|server| server.asked().len());
         assert!(shares.iter().all(|share| *share >= 5), "both are asked: {shares:?}");
     }
