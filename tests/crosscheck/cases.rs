@@ -1,6 +1,7 @@
 //! The odd cases of DNS, once per set: the same cases under other names, so that none of them is a single sample.
 //! Comes in: the number of the set. Goes out: its records and its questions, in a `World`.
 //! What the answers should be is not said here: two implementations have to agree on them.
+//! Longer than most: every case stands beside the others, so that a missing one is seen.
 
 use mxcensus::model::dns::RecordType::{A, Aaaa, Mx, Ns, Ptr, Soa, Txt};
 

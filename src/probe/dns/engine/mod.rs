@@ -4,9 +4,11 @@
 //! Waiting for a permit or for the pace is not charged to the patience.
 
 mod batch;
+mod course;
 mod flight;
 mod health;
 mod line;
+mod settings;
 mod stats;
 mod upstream;
 
@@ -16,10 +18,11 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use rand::Rng as _;
-use rustls::pki_types::CertificateDer;
 use tokio::time::{Instant, sleep};
 
+use self::course::Course;
 use self::flight::{Arrival, Ticket};
+pub use self::settings::Settings;
 use self::stats::Counters;
 pub use self::stats::Stats;
 use self::upstream::{Entered, Upstream};
@@ -31,47 +34,9 @@ use crate::model::dns::{Answer, Data, Question};
 use crate::model::observed::{Failure, How, Observed};
 use crate::model::smtp::escape;
 use crate::model::words::Cause;
-use crate::probe::budget::Pace;
 
 /// Before the only upstream is asked again about what it could not answer.
 const SECOND_THOUGHTS: Duration = Duration::from_millis(200);
-
-/// How the engine asks.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// The recursive resolvers.
-    pub upstreams: Vec<Server>,
-    /// Certificates trusted besides this machine's roots, for upstreams asked over something encrypted.
-    pub extra_roots: Vec<CertificateDer<'static>>,
-    /// Patience for a whole lookup. The first try waits as the upstream's replies suggest, each further one twice as long, and
-    /// the last for the rest.
-    pub timeout: Duration,
-    /// Packets sent for one question before silence is the answer; at least one.
-    pub tries: u32,
-    /// Questions in flight per upstream at the start; the engine finds out what serves best, up to sixteen times as many.
-    pub in_flight: usize,
-    /// Sockets per upstream.
-    pub sockets: usize,
-    /// The rate of all queries together.
-    pub pace: Arc<Pace>,
-    /// Queries a second to one upstream; 0 is unlimited.
-    pub per_upstream: f64,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            upstreams: Vec::new(),
-            extra_roots: Vec::new(),
-            timeout: Duration::from_secs(5),
-            tries: 5,
-            in_flight: 1000,
-            sockets: 2,
-            pace: Arc::new(Pace::per_second(0.0)),
-            per_upstream: 0.0,
-        }
-    }
-}
 
 /// The resolver of the hot path.
 #[derive(Debug)]
@@ -140,7 +105,7 @@ impl Engine {
                     let failure = self.confirm(question, &ticket, trouble.failure, &mut course).await;
                     return self.failed(failure, &course);
                 }
-                WayOut::Again | WayOut::WithoutEdns if again => {
+                WayOut::Again | WayOut::WithoutEdns if again && !course.is_out_of_patience() => {
                     again = false;
                     course.avoid = Some(course.last);
                     if self.upstreams.len() == 1 {
@@ -307,9 +272,10 @@ impl Engine {
         Counters::count(&self.counters.sent);
         Counters::count(&self.counters.tcp);
         let words = |error: &io::Error| escape(error.to_string().as_bytes());
+        let began = Instant::now();
         match upstream.ask_by_stream(&ticket.question, manner, patience).await {
             Ok(bytes) => {
-                Counters::count(&self.counters.answered);
+                upstream.common.replied(&[began.elapsed()], 0, 0);
                 Arrival::Reply(bytes, upstream.common.number)
             }
             Err(error) if error.kind() == io::ErrorKind::TimedOut => Arrival::Overdue(attempt),
@@ -389,73 +355,6 @@ impl Lookup for Engine {
         let told = self.settle(question).await;
         self.counters.ended(&told.answer);
         told
-    }
-}
-
-/// Where a lookup stands.
-#[derive(Debug)]
-struct Course {
-    /// The upstream asked or heard last.
-    last: usize,
-    /// Not to be asked next, if there is another.
-    avoid: Option<usize>,
-    /// To be asked next.
-    keep: Option<usize>,
-    /// Queries so far.
-    attempts: u32,
-    /// Tries left.
-    tries: u32,
-    /// Patience left.
-    left: Duration,
-    /// The longest first wait with which all tries fit into the patience, each twice the one before.
-    unit: Duration,
-    /// Waits doubled so far.
-    doubled: u32,
-    truncated: bool,
-    /// Of the last reply.
-    rcode: Option<u16>,
-}
-
-impl Course {
-    fn new(settings: &Settings) -> Self {
-        let tries = settings.tries.clamp(1, 16);
-        Self {
-            last: 0,
-            avoid: None,
-            keep: None,
-            attempts: 0,
-            tries,
-            left: settings.timeout,
-            unit: settings.timeout / ((1 << tries) - 1),
-            doubled: 0,
-            truncated: false,
-            rcode: None,
-        }
-    }
-
-    /// Takes a try; gives how long to wait for its reply: by the upstream's usual patience, where packets can be lost, else
-    /// for half of what is left.
-    fn next_wait(&mut self, patience: Option<Duration>) -> Duration {
-        self.attempts += 1;
-        self.tries = self.tries.saturating_sub(1);
-        let doubled = |patience: Duration| patience.min(self.unit) * (1 << self.doubled.min(16));
-        let wait = patience.map_or(self.left / 2, doubled);
-        self.doubled += 1;
-        let wait =
-            if self.tries == 0 { self.left } else { wait.mul_f64(rand::rng().random_range(0.9..1.1)).min(self.left) };
-        self.left -= wait;
-        wait
-    }
-
-    /// A reply came before the end of the wait.
-    fn give_back(&mut self, unused: Duration) {
-        self.left += unused;
-        self.doubled = self.doubled.saturating_sub(1);
-    }
-
-    /// Whether no try is left.
-    fn is_over(&self) -> bool {
-        self.tries == 0 || self.left.is_zero()
     }
 }
 
