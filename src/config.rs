@@ -51,7 +51,7 @@ const DNSBL_RATE: f64 = 5.0;
 /// Sockets at a time. More would not be faster at the rate above, and the lab needs the other half of each connection.
 const SOCKETS: usize = 500;
 const LAB_SOCKETS: usize = 1_000;
-/// Questions at a time to the lab's resolver.
+/// Questions at a time to the lab's resolver, at the start.
 const LAB_QUESTIONS: usize = 200;
 /// Targets in flight: most of them wait for DNS.
 const IN_FLIGHT: usize = 1_000;
@@ -247,7 +247,7 @@ pub fn scan_in(args: typed::Scan, lab: Option<Lab>) -> Result<Meant, Error> {
             timeout: args.dns_timeout.unwrap_or(DNS_PATIENCE),
             pace: Arc::new(Pace::per_second(rate("--dns-rate", args.dns_rate, DNS_RATE)?)),
             per_upstream: rate("--per-resolver", args.per_resolver, 0.0)?,
-            // The lab's resolver has a socket buffer of the default size, which a larger burst would overflow.
+            // The lab's resolver has a socket buffer of the default size, which a larger burst at the start would overflow.
             in_flight: if world.is_some() { LAB_QUESTIONS } else { dns::Settings::default().in_flight },
             ..dns::Settings::default()
         },

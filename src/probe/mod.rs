@@ -1,6 +1,7 @@
 //! Finds things out: MX data, addresses, reverse names, sessions, listings.
 //! Comes in: a target. Goes out: its evidence, whatever happened.
-//! Each question, exchange and address is asked once per run, however many targets lead to it.
+//! Each exchange and address is asked once per run, and each question as long as its answer is remembered, however many
+//! targets lead to it.
 //! Judges nothing, and writes nothing but packets.
 
 pub mod budget;

@@ -14,9 +14,9 @@ use hickory_resolver::net::h2::HttpsClientStream;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::xfer::DnsRequestSender as _;
 use hickory_resolver::proto::op::{DnsRequest, DnsRequestOptions, Message};
+use rustls::ClientConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
 use tokio::sync::{Mutex, Semaphore};
 use tokio::time::{Instant, timeout};
@@ -27,6 +27,7 @@ use super::connection::fitting;
 use super::stream::{Dial, Streams, Tcp};
 use super::wire::{self, Manner};
 use super::{Error, Server};
+use crate::probe::smtp::tls;
 
 /// Questions in flight over HTTP/2: the least that servers are advised to take (RFC 9113 §6.5.2).
 const HTTPS_IN_FLIGHT: usize = 100;
@@ -35,13 +36,7 @@ const DETAIL: usize = 200;
 
 /// What trusts this machine's roots and these. Reads the machine's roots from disk.
 pub(super) fn client(extra_roots: &[CertificateDer<'static>]) -> Result<Arc<ClientConfig>, Error> {
-    let native = rustls_native_certs::load_native_certs();
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(native.certs.into_iter().chain(extra_roots.iter().cloned()));
-    if roots.is_empty() {
-        let why = native.errors.first().map_or_else(|| "none found".to_owned(), ToString::to_string);
-        return Err(Error::NoRoots(why));
-    }
+    let roots = tls::trusted(extra_roots).map_err(Error::NoRoots)?;
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|source| Error::Tls { source: source.into() })?;

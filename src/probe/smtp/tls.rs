@@ -35,6 +35,18 @@ pub enum Error {
     Configuration(#[source] rustls::Error),
 }
 
+/// This machine's roots, read from disk, and these; resolvers asked over TLS are trusted by them too. The error says why there
+/// are none at all.
+pub(in crate::probe) fn trusted(extra: &[CertificateDer<'static>]) -> Result<RootCertStore, String> {
+    let native = rustls_native_certs::load_native_certs();
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(native.certs.into_iter().chain(extra.iter().cloned()));
+    if roots.is_empty() {
+        return Err(native.errors.first().map_or_else(|| "none found".to_owned(), ToString::to_string));
+    }
+    Ok(roots)
+}
+
 /// Negotiates TLS 1.2 and 1.3 and records what the other side shows.
 #[derive(Debug)]
 pub struct Client {
@@ -47,13 +59,7 @@ impl Client {
     /// A client that calls a chain trusted when it leads to one of this machine's roots or of `extra_roots`. Reads the
     /// machine's roots from disk.
     pub fn new(extra_roots: &[CertificateDer<'static>]) -> Result<Self, Error> {
-        let native = rustls_native_certs::load_native_certs();
-        let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(native.certs.into_iter().chain(extra_roots.iter().cloned()));
-        if roots.is_empty() {
-            let why = native.errors.first().map_or_else(|| "none found".to_owned(), ToString::to_string);
-            return Err(Error::NoRoots(why));
-        }
+        let roots = trusted(extra_roots).map_err(Error::NoRoots)?;
         let provider = ring::default_provider();
         let algorithms = provider.signature_verification_algorithms;
         let mut config = ClientConfig::builder_with_provider(Arc::<CryptoProvider>::new(provider))

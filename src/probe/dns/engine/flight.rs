@@ -32,8 +32,8 @@ pub(super) enum Arrival {
     Overdue(u32),
     /// The upstream of this number takes no questions: its port is closed, or what else these words say.
     Closed(usize, Box<str>),
-    /// The system did not send it: its error number, and its words.
-    Unsent(Option<i32>, Box<str>),
+    /// The system did not send it, in its words.
+    Unsent(Box<str>),
 }
 
 /// One lookup's question: what it looks like, and where its replies go.
@@ -51,7 +51,7 @@ pub(super) struct Ticket {
 #[derive(Debug, Default)]
 struct Arrivals {
     reply: Option<(Vec<u8>, usize)>,
-    unsent: Option<(Option<i32>, Box<str>)>,
+    unsent: Option<Box<str>>,
     closed: Option<(usize, Box<str>)>,
     overdue: Option<u32>,
 }
@@ -70,7 +70,7 @@ impl Ticket {
             let mut arrivals = self.arrivals.lock().unwrap_or_else(PoisonError::into_inner);
             let reply = arrivals.reply.take().map(|(bytes, from)| Arrival::Reply(bytes, from));
             let next = reply
-                .or_else(|| arrivals.unsent.take().map(|(number, words)| Arrival::Unsent(number, words)))
+                .or_else(|| arrivals.unsent.take().map(Arrival::Unsent))
                 .or_else(|| arrivals.closed.take().map(|(upstream, words)| Arrival::Closed(upstream, words)))
                 .or_else(|| arrivals.overdue.take().map(Arrival::Overdue));
             next.map_or(Poll::Pending, Poll::Ready)
@@ -83,7 +83,7 @@ impl Ticket {
             let mut arrivals = self.arrivals.lock().unwrap_or_else(PoisonError::into_inner);
             match arrival {
                 Arrival::Reply(bytes, from) => arrivals.reply = Some((bytes, from)),
-                Arrival::Unsent(number, words) => arrivals.unsent = Some((number, words)),
+                Arrival::Unsent(words) => arrivals.unsent = Some(words),
                 Arrival::Closed(upstream, words) => arrivals.closed = Some((upstream, words)),
                 Arrival::Overdue(attempt) => arrivals.overdue = Some(attempt),
             }

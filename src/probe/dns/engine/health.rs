@@ -41,8 +41,6 @@ pub(super) struct Health {
     window: Window,
     /// Share of first tries without a reply in time, as it usually is.
     usual_loss: f64,
-    /// Datagrams that found our buffer full until the last window.
-    overflowed: u64,
 }
 
 /// Whether an upstream that has gone silent is asked.
@@ -79,13 +77,15 @@ struct Window {
     began: Instant,
     replies: u64,
     overdue: u64,
+    /// A datagram found our buffer full.
+    is_full: bool,
     /// Somebody had to wait for a place: the cap is what limits.
     pressed: bool,
 }
 
 impl Window {
     const fn new(began: Instant) -> Self {
-        Self { began, replies: 0, overdue: 0, pressed: false }
+        Self { began, replies: 0, overdue: 0, is_full: false, pressed: false }
     }
 }
 
@@ -107,7 +107,6 @@ impl Health {
             cap,
             window: Window::new(now),
             usual_loss: 0.0,
-            overflowed: 0,
         }
     }
 
@@ -129,6 +128,11 @@ impl Health {
     /// So many first tries had no reply in time.
     pub(super) fn overdue(&mut self, count: u64) {
         self.window.overdue += count;
+    }
+
+    /// So many datagrams found our buffer full.
+    pub(super) const fn overflowed(&mut self, count: u32) {
+        self.window.is_full |= count > 0;
     }
 
     /// Somebody had to wait for a place in flight.
@@ -187,18 +191,16 @@ impl Health {
         now.saturating_duration_since(self.window.began) >= length && self.window.replies + self.window.overdue >= FEW
     }
 
-    /// Ends a window and sets the cap by it; `overflowed` counts the datagrams that found our buffer full, all told.
+    /// Ends a window and sets the cap by it.
     #[expect(clippy::cast_precision_loss, reason = "counts of a fraction of a second")]
-    pub(super) fn end_window(&mut self, now: Instant, overflowed: u64) {
+    pub(super) fn end_window(&mut self, now: Instant) {
         let window = std::mem::replace(&mut self.window, Window::new(now));
         let seconds = now.saturating_duration_since(window.began).as_secs_f64();
         let rate = window.replies as f64 / seconds;
         let loss = window.overdue as f64 / (window.replies + window.overdue) as f64;
-        let is_full = overflowed > self.overflowed;
         let is_overrun = loss > 0.1 && loss > 2.0 * self.usual_loss;
-        self.overflowed = overflowed;
         self.usual_loss += (loss - self.usual_loss) / 16.0;
-        if is_full || is_overrun {
+        if window.is_full || is_overrun {
             self.cap.give_way();
         } else {
             self.cap.search(rate, window.pressed);
@@ -284,7 +286,7 @@ mod tests {
             )]
             health.overdue((replies as f64 * loss / (1.0 - loss)) as u64);
             health.pressed();
-            health.end_window(now, 0);
+            health.end_window(now);
         }
         health.cap()
     }
@@ -316,9 +318,10 @@ mod tests {
     #[test]
     fn our_own_full_buffer_lowers_the_cap_and_never_to_nothing() {
         let mut health = Health::new(8, Instant::now());
-        for overflowed in 1..50 {
+        for _ in 1..50 {
             health.window.replies = 100;
-            health.end_window(Instant::now(), overflowed);
+            health.overflowed(1);
+            health.end_window(Instant::now());
         }
         assert_eq!(health.cap(), 1);
     }

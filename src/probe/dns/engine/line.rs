@@ -332,7 +332,7 @@ impl Line {
             Err(error) => {
                 let words = escape(error.to_string().as_bytes());
                 if let Some(ticket) = wire::id(packets.get(from)).and_then(|id| self.state().flights.ticket(id)) {
-                    ticket.deliver(Arrival::Unsent(error.raw_os_error(), words));
+                    ticket.deliver(Arrival::Unsent(words));
                 }
                 Some(1)
             }

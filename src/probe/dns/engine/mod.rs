@@ -10,6 +10,7 @@ mod health;
 mod line;
 mod settings;
 mod stats;
+mod trouble;
 mod upstream;
 
 use std::io;
@@ -25,6 +26,7 @@ use self::flight::{Arrival, Ticket};
 pub use self::settings::Settings;
 use self::stats::Counters;
 pub use self::stats::Stats;
+use self::trouble::{fruitless, is_own, tcp_trouble};
 use self::upstream::{Entered, Upstream};
 use super::reply::{self, Fact, Reading, Trouble, WayOut};
 use super::secure::{self, Secure};
@@ -169,7 +171,8 @@ impl Engine {
             Err(failure) => return Err(Trouble { failure, way_out: WayOut::None }),
         };
         let reading = match reply::read(&bytes, question) {
-            Reading::Truncated => {
+            // Over a stream there is no more to be had.
+            Reading::Truncated if !self.upstream(course.last).is_secure() => {
                 course.truncated = true;
                 let bytes = self.by_tcp(ticket, manner, course).await;
                 let bytes = bytes.map_err(|error| tcp_trouble(Cause::Truncated, &error))?;
@@ -228,8 +231,12 @@ impl Engine {
                 }
                 answer(ticket, upstream.common.number, attempt).await
             } else {
-                Arrival::Unsent(None, "no free query id".into())
+                Arrival::Unsent("no free query id".into())
             };
+            // What the system did not send says nothing of the upstream.
+            if let Arrival::Overdue(_) | Arrival::Closed(..) = arrival {
+                upstream.common.health().silent(now);
+            }
             match arrival {
                 Arrival::Reply(bytes, from) => {
                     course.last = from;
@@ -238,10 +245,9 @@ impl Engine {
                 }
                 Arrival::Overdue(_) => silent = true,
                 Arrival::Closed(_, words) => closed = Some(words),
-                Arrival::Unsent(number, words) => unsent = Some((number, words)),
+                Arrival::Unsent(words) => unsent = Some(words),
             }
             drop(entered);
-            upstream.common.health().silent(now);
             let is_overdue = now.elapsed() >= wait;
             troubled += usize::from(!is_overdue);
             // With nobody else to turn to, haste would only burn the tries while a resolver restarts.
@@ -279,7 +285,7 @@ impl Engine {
                 Arrival::Reply(bytes, upstream.common.number)
             }
             Err(error) if error.kind() == io::ErrorKind::TimedOut => Arrival::Overdue(attempt),
-            Err(error) if is_own(&error) => Arrival::Unsent(error.raw_os_error(), words(&error)),
+            Err(error) if is_own(&error) => Arrival::Unsent(words(&error)),
             Err(error) => Arrival::Closed(upstream.common.number, words(&error)),
         }
     }
@@ -311,28 +317,30 @@ impl Engine {
     /// carry. One that has gone silent is left alone as long as there is another.
     fn choose(&self, course: &mut Course) -> &Upstream {
         let (keep, avoid) = (course.keep.take(), course.avoid.take());
-        course.last = match &self.upstreams[..] {
-            [_] => 0,
-            _ if keep.is_some() => keep.unwrap_or_default(),
-            all => {
-                let now = Instant::now();
-                let is_open = |upstream: &&Upstream| !upstream.common.health().is_shut(now);
-                let number = |upstream: &Upstream| upstream.common.number;
-                let mut fit: Vec<usize> = all.iter().filter(is_open).map(number).collect();
-                if fit.is_empty() {
-                    fit = all.iter().map(number).collect();
-                }
-                if fit.len() > 1 {
-                    fit.retain(|number| Some(*number) != avoid);
-                }
-                let draw = || fit.get(rand::rng().random_range(0..fit.len())).copied().unwrap_or_default();
-                let (one, other) = (draw(), draw());
-                if self.cost(one) <= self.cost(other) { one } else { other }
-            }
+        course.last = match keep {
+            Some(number) => number,
+            None if self.upstreams.len() == 1 => 0,
+            None => self.draw(avoid),
         };
         // Should this try fail, the next is another's.
         course.avoid = Some(course.last);
         self.upstream(course.last)
+    }
+
+    fn draw(&self, avoid: Option<usize>) -> usize {
+        let now = Instant::now();
+        let number = |upstream: &Upstream| upstream.common.number;
+        let open = self.upstreams.iter().filter(|upstream| !upstream.common.health().is_shut(now));
+        let mut fit: Vec<usize> = open.map(number).collect();
+        if fit.is_empty() {
+            fit = self.upstreams.iter().map(number).collect();
+        }
+        if fit.len() > 1 {
+            fit.retain(|number| Some(*number) != avoid);
+        }
+        let draw = || fit.get(rand::rng().random_range(0..fit.len())).copied().unwrap_or_default();
+        let (one, other) = (draw(), draw());
+        if self.cost(one) <= self.cost(other) { one } else { other }
     }
 
     fn cost(&self, number: usize) -> f64 {
@@ -377,32 +385,6 @@ async fn answer(ticket: &Ticket, upstream: usize, attempt: u32) -> Arrival {
             arrival => return arrival,
         }
     }
-}
-
-/// Why there was no reply at all.
-fn fruitless(silent: bool, closed: Option<Box<str>>, unsent: Option<(Option<i32>, Box<str>)>) -> Failure {
-    let (cause, detail) = match (closed, unsent) {
-        _ if silent => (Cause::Timeout, None),
-        (Some(words), _) => (Cause::ResolverDown, Some(words)),
-        (None, Some((_, words))) => (Cause::SelfFault, Some(words)),
-        (None, None) => (Cause::Timeout, None),
-    };
-    Failure { detail, ..Failure::of(cause) }
-}
-
-/// A TCP exchange that failed: our own fault where the system lacked something, else the cause that led to TCP.
-fn tcp_trouble(cause: Cause, error: &io::Error) -> Trouble {
-    let cause = if is_own(error) { Cause::SelfFault } else { cause };
-    let detail = Some(format!("TCP: {}", escape(error.to_string().as_bytes())).into());
-    Trouble { failure: Failure { detail, ..Failure::of(cause) }, way_out: WayOut::Again }
-}
-
-/// Whether the system lacked something.
-fn is_own(error: &io::Error) -> bool {
-    use io::ErrorKind::{AddrNotAvailable, HostUnreachable, NetworkUnreachable, OutOfMemory, PermissionDenied};
-    // ENFILE and EMFILE have no kind of their own.
-    matches!(error.kind(), AddrNotAvailable | HostUnreachable | NetworkUnreachable | OutOfMemory | PermissionDenied)
-        || matches!(error.raw_os_error(), Some(23 | 24))
 }
 
 #[cfg(test)]
@@ -661,6 +643,23 @@ mod tests {
             assert_eq!(values(&ask(&engine).await), one());
         }
         assert!(started.elapsed() < Duration::from_secs(15), "nobody waited for silence");
+    }
+
+    #[tokio::test]
+    async fn an_upstream_that_has_gone_silent_is_left_alone_as_long_as_there_is_another() {
+        let silent = Server::start(|_: &Asked| Vec::new()).await;
+        let well = Server::start(|asked: &Asked| vec![asked.reply(0).own(1, &ONE)]).await;
+        let engine = patient(vec![silent.address, well.address], 3_100).await;
+        let crowd = async || {
+            for answer in futures_util::future::join_all((0..100).map(|_| ask(&engine))).await {
+                assert_eq!(values(&answer), one());
+            }
+        };
+        crowd().await;
+        let before = silent.asked().len();
+        assert!(before >= 20, "{before}");
+        crowd().await;
+        assert_eq!(silent.asked().len(), before);
     }
 
     #[tokio::test]

@@ -45,7 +45,6 @@ pub(super) struct Common {
     /// Places that there are, free or taken, and how many there should be.
     there: AtomicUsize,
     wanted: AtomicUsize,
-    overflowed: AtomicUsize,
     /// How long to wait for a reply to a first try, in microseconds.
     patience: AtomicU64,
 }
@@ -54,15 +53,15 @@ impl Common {
     pub(super) fn new(number: usize, in_flight: usize, counters: &Arc<Counters>) -> Arc<Self> {
         let wanted = in_flight.clamp(1, Semaphore::MAX_PERMITS);
         let there = wanted.min(FIRST_FLIGHT);
+        let health = Health::new(wanted, Instant::now());
         Arc::new(Self {
             number,
             counters: Arc::clone(counters),
-            health: Mutex::new(Health::new(wanted, Instant::now())),
+            patience: AtomicU64::new(micros(health.patience())),
+            health: Mutex::new(health),
             places: Semaphore::new(there),
             there: AtomicUsize::new(there),
             wanted: AtomicUsize::new(wanted),
-            overflowed: AtomicUsize::new(0),
-            patience: AtomicU64::new(micros(Health::new(wanted, Instant::now()).patience())),
         })
     }
 
@@ -95,12 +94,11 @@ impl Common {
 
     /// Notes first tries without a reply in time and datagrams that found a buffer full, and sets the cap when it is time.
     pub(super) fn look(&self, now: Instant, overdue: u64, overflowed: u32) {
-        let full = overflowed as usize;
-        let full = self.overflowed.fetch_add(full, Relaxed).wrapping_add(full);
         let mut health = self.health();
         health.overdue(overdue);
+        health.overflowed(overflowed);
         if health.is_due(now) {
-            health.end_window(now, full as u64);
+            health.end_window(now);
             self.wanted.store(health.cap(), Relaxed);
         }
     }
