@@ -116,7 +116,11 @@ const ENTRIES: u32 = 100_000;
 fn cache(criterion: &mut Criterion) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let question = question();
-    let cache = Cache::new(Zone::parse("mail-out.dept.example.org MX 10 mx.example.org").expect("a zone"), 1 << 20);
+    let cache = Cache::new(
+        Zone::parse("mail-out.dept.example.org MX 10 mx.example.org").expect("a zone"),
+        1 << 20,
+        Duration::MAX,
+    );
     let hickory = runtime.block_on(async { remembering(responder()) });
     let mut group = criterion.benchmark_group("cache hit");
     group.bench_function("ours", |bencher| bencher.iter(|| runtime.block_on(cache.ask(black_box(&question)))));
@@ -130,7 +134,7 @@ fn cache(criterion: &mut Criterion) {
     group.finish();
 
     let zone = (0..ENTRIES).map(|number| format!("host-{number:06}.example.org MX 10 mx-{number:06}.example.org\n"));
-    let cache = Cache::new(Zone::parse(&zone.collect::<String>()).expect("a zone"), 1 << 30);
+    let cache = Cache::new(Zone::parse(&zone.collect::<String>()).expect("a zone"), 1 << 30, Duration::MAX);
     let before = resident();
     runtime.block_on(async {
         for number in 0..ENTRIES {

@@ -36,7 +36,7 @@ use crate::probe::dnsbl::ledger::Ledger;
 use crate::probe::dnsbl::panel::Panel;
 use crate::probe::smtp::session::{Caller, Limits};
 use crate::probe::smtp::tls;
-use crate::probe::{self, Families, Wanted, dns};
+use crate::probe::{self, Again, Families, Wanted, dns};
 use crate::scan::progress::Show;
 use crate::scan::{Changes, Feed, Job, rejudge};
 
@@ -46,6 +46,9 @@ const DNS_RATE: f64 = 5_000.0;
 const SMTP_RATE: f64 = 50.0;
 const NETWORK_RATE: f64 = 1.0;
 const PROVIDER_RATE: f64 = 2.0;
+/// Between two passes over a target: greylisting receivers expect a client again after some minutes, and those that turned it
+/// away after more.
+const RETRY_AFTER: Duration = Duration::from_secs(20 * 60);
 /// Questions a second per blocklist: what their operators ask of small users.
 const DNSBL_RATE: f64 = 5.0;
 /// Sockets at a time. More would not be faster at the rate above, and the lab needs the other half of each connection.
@@ -265,6 +268,7 @@ pub fn scan_in(args: typed::Scan, lab: Option<Lab>) -> Result<Meant, Error> {
             ledger,
             smtp_rate: rate("--smtp-rate", args.smtp_rate, SMTP_RATE)?,
             sockets,
+            again: Again { times: args.retries, after: args.retry_after.unwrap_or(RETRY_AFTER) },
             per_network: rate("--per-network", args.per_network, NETWORK_RATE)?,
             per_provider: rate("--per-provider", args.per_provider, PROVIDER_RATE)?,
             dnsbl_rate: rate("--dnsbl-rate", args.dnsbl_rate, DNSBL_RATE)?,
@@ -751,6 +755,8 @@ fn configuration(args: &typed::Scan, tables: &Tables) -> serde_json::Value {
         "greeting-timeout": seconds(args.greeting_timeout),
         "session-timeout": seconds(args.session_timeout),
         "dns-timeout": seconds(args.dns_timeout),
+        "retries": args.retries,
+        "retry-after": seconds(args.retry_after),
         "memory": args.memory,
         "lab": args.lab.then(|| json!({ "domains": args.lab_domains, "servers": args.lab_servers })),
         "state": args.state.as_ref().map(|folder| folder.display().to_string()),

@@ -142,6 +142,12 @@ pub struct Scan {
     /// For the whole lookup, repetitions included [default: 15s]
     #[arg(long, value_name = "DURATION", help_heading = "Limits", value_parser = duration)]
     pub dns_timeout: Option<Duration>,
+    /// Later passes over targets whose outcome may change: put off (4xx, 421), no answer in time, SERVFAIL, a fault of ours
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Limits")]
+    pub retries: u8,
+    /// Between the passes over a target [default: 20m]
+    #[arg(long, value_name = "DURATION", help_heading = "Limits", value_parser = duration)]
+    pub retry_after: Option<Duration>,
     /// Memory for what was already asked, in MiB
     #[arg(long, value_name = "MIB", default_value_t = 160, help_heading = "Limits")]
     pub memory: u64,

@@ -70,7 +70,7 @@ impl Findings {
     pub(super) fn add(&mut self, found: Found) {
         self.affect(&found);
         // Our own side's failure leaves a rule unknown, and says nothing of the server.
-        if matches!(found.cause, Some(Cause::SelfFault | Cause::ResolverDown)) {
+        if found.cause.is_some_and(Cause::is_ours) {
             return;
         }
         let severity = entry(found.code).form(found.form).severity(self.basis);

@@ -125,6 +125,7 @@ pub(super) fn host(address: IpAddr, own: &str) -> Host {
             .map(|list| Listing { list, codes: nxdomain(), reason: Observed::NotAsked(Cause::NotAsked), void: false })
             .collect(),
         domains: Vec::new(),
+        earlier: Vec::new(),
         scanned_at: NOW,
     }
 }

@@ -17,7 +17,7 @@ use super::observed::{Denial, Observed};
 use super::smtp::Session;
 use super::stored::is_default;
 use super::target::Target;
-use super::words::{Basis, Cause, ExchangeStatus, IntroductionStatus, MxStatus, PtrStatus};
+use super::words::{Basis, Cause, ConnectStatus, ExchangeStatus, IntroductionStatus, MxStatus, PtrStatus, SmtpStatus};
 
 /// What one target led to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,8 +100,28 @@ pub struct Host {
     /// What the lists of domain names said about the organisational domains of the introduction and the PTR names.
     #[serde(default, skip_serializing_if = "is_default")]
     pub domains: Vec<DomainListing>,
+    /// Sessions of this run before the one above, in their order: each was put off, or got no answer in time.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub earlier: Vec<Earlier>,
     /// Milliseconds since 1970 when this server was asked.
     pub scanned_at: i64,
+}
+
+/// A session that was not the last one with its server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Earlier {
+    /// Milliseconds since 1970 when the server was asked.
+    pub scanned_at: i64,
+    /// What the connection came to.
+    pub connect: ConnectStatus,
+    /// How far the session got.
+    pub status: SmtpStatus,
+    /// What ended it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
+    /// The first line of the last reply with its code, escaped and cut to 200 octets; None when there was none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reply: Option<Box<str>>,
 }
 
 /// One PTR name and its addresses in the peer's family.

@@ -4,6 +4,7 @@
 //! Pure questions that two stages must answer alike (is this address public, what class of name is this) live here too.
 
 pub mod address;
+mod again;
 pub mod assessment;
 mod classifier;
 pub mod dns;

@@ -414,6 +414,14 @@ words! {
         ResolverDown = "resolver-down",
         /// Our own fault: descriptors, memory, a bug.
         SelfFault = "self-fault",
+        /// Our own fault: this machine ran out of descriptors, local ports or memory for sockets.
+        OutOfSockets = "out-of-sockets",
+        /// Our own fault: this machine has no route there.
+        NoRoute = "no-route",
+        /// Our own fault: no connection to this port gets out of this machine.
+        PortBlocked = "port-blocked",
+        /// Not contacted: its network or its provider turned this scanner away a short while before.
+        TurnedAway = "turned-away",
         /// The evidence was not asked for (`--probes`, `--no-dnsbl`, a cap).
         NotAsked = "not-asked",
         /// On the exclusion list.

@@ -147,6 +147,7 @@ pub(super) fn host(address: &str) -> Host {
             void: false,
         }],
         domains: Vec::new(),
+        earlier: Vec::new(),
         scanned_at: NOON,
     }
 }

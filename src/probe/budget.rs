@@ -2,15 +2,12 @@
 //! Comes in: rates and slots. Goes out: a turn, as soon as it is due.
 //! Waiting for a turn is never charged to a deadline: callers start their clocks afterwards.
 
-use std::collections::HashMap;
-use std::hash::Hash;
 use std::num::NonZeroU32;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use governor::clock::Clock as _;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
-use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Mutex;
 
 /// The slowest rate, one turn in four months: clocks cannot count to turns that are much further apart.
 const SLOWEST: f64 = 1e-7;
@@ -20,7 +17,7 @@ const SLOWEST: f64 = 1e-7;
 const CELLS: NonZeroU32 = NonZeroU32::new(10).expect("ten is not zero");
 
 /// The time between two turns at a rate above zero.
-fn interval(rate: f64) -> Duration {
+pub(super) fn interval(rate: f64) -> Duration {
     Duration::from_secs_f64(1.0 / rate.max(SLOWEST))
 }
 
@@ -61,76 +58,11 @@ impl Pace {
     }
 }
 
-/// A pace and a number of slots for each group of servers: a network, a provider. Groups are made when first met.
-///
-/// A group that is at rest and past its interval is forgotten, so a census of the whole Internet keeps only the live ones.
-#[derive(Debug)]
-pub struct Groups<K> {
-    rate: f64,
-    slots: usize,
-    known: std::sync::Mutex<Known<K>>,
-}
-
-#[derive(Debug)]
-struct Known<K> {
-    by_key: HashMap<K, Arc<Group>>,
-    /// How many groups may be known before the ones at rest are forgotten; doubles when too few were.
-    prune_at: usize,
-}
-
-#[derive(Debug)]
-struct Group {
-    pace: Pace,
-    slots: Arc<Semaphore>,
-    last: std::sync::Mutex<Instant>,
-}
-
-/// A slot in a group; the group's next waiter gets it when this is dropped.
-#[derive(Debug)]
-pub struct Slot {
-    _held: Option<(OwnedSemaphorePermit, Arc<Group>)>,
-}
-
-impl<K: Eq + Hash> Groups<K> {
-    /// New connections per second and connections at a time in each group. A rate of zero lifts both limits.
-    pub fn new(rate: f64, slots: usize) -> Self {
-        let known = std::sync::Mutex::new(Known { by_key: HashMap::new(), prune_at: 4096 });
-        Self { rate, slots, known }
-    }
-
-    /// Waits for a slot and then for the group's turn.
-    pub async fn enter(&self, key: K) -> Slot {
-        if self.rate <= 0.0 {
-            return Slot { _held: None };
-        }
-        let group = self.group(key);
-        let slots = Arc::clone(&group.slots);
-        let permit = slots.acquire_owned().await.expect("the semaphore of a group is never closed");
-        group.pace.turn().await;
-        *group.last.lock().expect("no holder of this lock can panic") = Instant::now();
-        Slot { _held: Some((permit, group)) }
-    }
-
-    fn group(&self, key: K) -> Arc<Group> {
-        let mut known = self.known.lock().expect("no holder of this lock can panic");
-        if known.by_key.len() >= known.prune_at {
-            let interval = interval(self.rate);
-            known.by_key.retain(|_, group| {
-                let last = *group.last.lock().expect("no holder of this lock can panic");
-                Arc::strong_count(group) > 1 || last.elapsed() < interval
-            });
-            known.prune_at = (known.by_key.len() * 2).max(4096);
-        }
-        let group = known.by_key.entry(key).or_insert_with(|| {
-            let slots = Arc::new(Semaphore::new(self.slots));
-            Arc::new(Group { pace: Pace::per_second(self.rate), slots, last: std::sync::Mutex::new(Instant::now()) })
-        });
-        Arc::clone(group)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::time::Instant;
+
     use super::*;
 
     #[tokio::test]
@@ -169,11 +101,7 @@ mod tests {
     #[tokio::test]
     async fn a_zero_rate_never_waits() {
         let pace = Pace::per_second(0.0);
-        let groups = Groups::new(0.0, 1);
-        let first = groups.enter(1).await;
-        let second = groups.enter(1).await;
         pace.turn().await;
-        drop((first, second));
     }
 
     #[tokio::test]
@@ -183,29 +111,6 @@ mod tests {
             pace.turn().await;
             let second = tokio::time::timeout(Duration::from_millis(5), pace.turn());
             assert!(second.await.is_err(), "{rate} is not unlimited");
-            let groups = Groups::new(rate, 1);
-            for key in 0..5_000 {
-                drop(groups.enter(key).await);
-            }
         }
-    }
-
-    #[tokio::test]
-    async fn a_group_never_has_more_than_its_slots() {
-        let groups = Groups::new(1_000_000.0, 2);
-        let held = (groups.enter("a").await, groups.enter("a").await);
-        assert!(tokio::time::timeout(Duration::from_millis(20), groups.enter("a")).await.is_err());
-        drop(groups.enter("b").await);
-        drop(held);
-        drop(groups.enter("a").await);
-    }
-
-    #[tokio::test]
-    async fn groups_at_rest_are_forgotten() {
-        let groups = Groups::new(1_000_000.0, 1);
-        for key in 0..20_000 {
-            drop(groups.enter(key).await);
-        }
-        assert!(groups.known.lock().unwrap().by_key.len() <= 8192);
     }
 }

@@ -3,35 +3,141 @@
 //! Decides here, on the literal address and at the moment of connecting, whether it may be contacted at all.
 
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::{sleep_until, timeout};
 
-use super::Prober;
 use super::dns::Lookup;
 use super::dnsbl::panel::Sayings;
 use super::dnsbl::watch::Stretch;
+use super::egress::Try;
+use super::manners::{Leave, Obstacle, Refusal, Sign};
 use super::quarantine::Stamped;
-use super::smtp::session;
+use super::shelf::Taken;
+use super::smtp::{self, session};
+use super::{Errand, Prober};
 use crate::model::address::neighbourhood;
 use crate::model::dns::{Addresses, Answer, Data, Pick, Question, RecordType, Records, reverse_name};
-use crate::model::evidence::{Forward, Host, Introduced};
+use crate::model::evidence::{Earlier, Forward, Host, Introduced};
 use crate::model::introduction::Introduction;
 use crate::model::name::Name;
 use crate::model::observed::Observed;
 use crate::model::smtp::{Session, unescape};
-use crate::model::words::{Basis, Cause, ConnectStatus, IntroducedBy};
+use crate::model::words::{Basis, Cause, ConnectStatus, IntroducedBy, SmtpStatus};
 
 /// How many PTR names are looked up forward.
 const PTR_NAMES: usize = 10;
+/// Sockets at a time that are not given up, however few this machine seems to have.
+const FEWEST: usize = 8;
+/// How often a connection is tried that this machine has no socket for, and the time between, which grows.
+const SHORT_OF_SOCKETS: u32 = 5;
+const SHORTAGE: Duration = Duration::from_millis(100);
+
+/// How long a worker waits for another's session with the server that it needs too, or for a group's turn. For longer waits the
+/// target is put aside.
+const COURTESY: Duration = Duration::from_millis(50);
+const SOON: Duration = Duration::from_millis(20);
+
+/// Whether a session may be held.
+enum Pass<'p> {
+    Go {
+        leave: Leave,
+        socket: SemaphorePermit<'p>,
+        /// Held for as long as the connection is tried.
+        _try: Try<'p>,
+    },
+    /// There is none, for this cause.
+    Stay(ConnectStatus, Cause),
+}
 
 impl<L: Lookup> Prober<L> {
-    /// Everything about a server, one connection, asked once per run.
-    pub(super) async fn host(&self, address: IpAddr, exchange: Option<&Name>) -> Stamped<Host> {
+    /// A server's evidence: from memory, from the shelf, or from the server itself, which is asked once in a pass.
+    pub(super) async fn server(
+        &self,
+        address: IpAddr,
+        exchange: Option<&Name>,
+        errand: &Errand,
+    ) -> Result<Arc<Stamped<Host>>, Obstacle> {
         if let Err(refusal) = self.may_contact(address) {
-            return Stamped::free(self.untouched(address, refusal));
+            if refusal == ConnectStatus::Excluded {
+                self.exclusions.fetch_add(1, Ordering::Relaxed);
+            }
+            return Ok(Arc::new(Stamped::free(self.untouched(address, refusal))));
         }
+        loop {
+            if let Some(known) = self.hosts.known(&address)
+                && !self.is_due(&known, errand)
+            {
+                return Ok(known);
+            }
+            let theirs = match self.sessions.begin(address) {
+                Ok(_mine) => return self.ask_server(address, exchange, errand).await,
+                Err(theirs) => theirs,
+            };
+            if timeout(COURTESY, theirs.over()).await.is_err() {
+                return Err(Obstacle::Session(address));
+            }
+        }
+    }
+
+    /// Whether a server that was asked before has to be asked again for this errand.
+    fn is_due(&self, known: &Stamped<Host>, errand: &Errand) -> bool {
+        let host = &known.what;
+        if host.session.was_put_off() {
+            // It was nobody's time then; it may be ours now.
+            let rested = Duration::from_millis(super::now_ms().abs_diff(known.asked_at)) >= self.left_alone();
+            return match host.session.cause {
+                Some(Cause::PortBlocked) => !self.egress.is_blocked(host.address),
+                _ => rested || errand.outlasts(known.asked_at, true),
+            };
+        }
+        errand.outlasts(known.asked_at, host.may_change())
+            && host.earlier.len() < usize::from(self.settings.again.times)
+    }
+
+    /// Asks a server, with nobody else doing so.
+    async fn ask_server(
+        &self,
+        address: IpAddr,
+        exchange: Option<&Name>,
+        errand: &Errand,
+    ) -> Result<Arc<Stamped<Host>>, Obstacle> {
+        let before = match self.hosts.known(&address) {
+            Some(known) => Some(known),
+            None => match self.shelf.take(address) {
+                Taken::Never => None,
+                Taken::Kept(host) => Some(Arc::new(*host)),
+                Taken::Lost => return Ok(Arc::new(Stamped::free(self.untouched(address, ConnectStatus::SelfFault)))),
+            },
+        };
+        let before = match before {
+            Some(known) if !self.is_due(&known, errand) => {
+                self.hosts.put(address, Arc::clone(&known));
+                return Ok(known);
+            }
+            before => before,
+        };
+        let pass = self.pass(address, exchange).await?;
+        let host = Arc::new(Box::pin(self.host(address, exchange, pass, before.as_deref())).await);
+        self.hosts.put(address, Arc::clone(&host));
+        Ok(host)
+    }
+
+    /// Everything about a server, over one connection.
+    async fn host(
+        &self,
+        address: IpAddr,
+        exchange: Option<&Name>,
+        pass: Pass<'_>,
+        before: Option<&Stamped<Host>>,
+    ) -> Stamped<Host> {
+        let scanned_at = super::now_ms();
         let (reverse, said, conversation) =
-            tokio::join!(self.reverse(address), self.said_at(address), self.conversation(address, exchange));
+            tokio::join!(self.reverse(address), self.said_at(address), self.conversation(address, exchange, pass));
         let (ptr, forward) = reverse;
         let (session, introduction, ehlo, introduced) = conversation;
         let host = Host {
@@ -46,7 +152,8 @@ impl<L: Lookup> Prober<L> {
             introduced,
             listings: said.listings,
             domains: Vec::new(),
-            scanned_at: super::now_ms(),
+            earlier: before.map(|before| with_earlier(&before.what)).unwrap_or_default(),
+            scanned_at,
         };
         self.with_domains(host, said.stretches).await
     }
@@ -78,6 +185,7 @@ impl<L: Lookup> Prober<L> {
             introduced,
             listings: said.listings,
             domains: Vec::new(),
+            earlier: Vec::new(),
             scanned_at: super::now_ms(),
         };
         self.with_domains(host, said.stretches).await
@@ -113,6 +221,7 @@ impl<L: Lookup> Prober<L> {
             introduced: Introduced::not_asked(cause),
             listings: Vec::new(),
             domains: Vec::new(),
+            earlier: Vec::new(),
             scanned_at: super::now_ms(),
         }
     }
@@ -152,8 +261,12 @@ impl<L: Lookup> Prober<L> {
         &self,
         address: IpAddr,
         exchange: Option<&Name>,
+        pass: Pass<'_>,
     ) -> (Session, Option<Introduction>, Option<Introduction>, Introduced) {
-        let session = self.session(address, exchange).await;
+        let session = match pass {
+            Pass::Stay(status, cause) => Session { cause: Some(cause), ..Session::none(self.settings.port, status) },
+            Pass::Go { leave, socket, _try } => self.session(address, exchange, leave, socket).await,
+        };
         let naming = self.settings.naming;
         let greeted = session.greeted.name.as_deref().filter(|_| !session.greeted.masked);
         let greeted = greeted.map(|name| Introduction::new(&unescape(name), IntroducedBy::Greeting, naming));
@@ -172,7 +285,8 @@ impl<L: Lookup> Prober<L> {
         (session, introduction, ehlo, introduced)
     }
 
-    async fn session(&self, address: IpAddr, exchange: Option<&Name>) -> Session {
+    /// Whether a session may be held now; waits for what is due soon, and for the limits that all sessions share.
+    async fn pass(&self, address: IpAddr, exchange: Option<&Name>) -> Result<Pass<'_>, Obstacle> {
         let settings = &self.settings;
         let unasked = match address {
             _ if !settings.wanted.smtp => Some(Cause::NotAsked),
@@ -180,21 +294,53 @@ impl<L: Lookup> Prober<L> {
             IpAddr::V4(_) => Some(Cause::NoLocalV4),
             IpAddr::V6(_) => Some(Cause::NoLocalV6),
         };
-        if unasked.is_some() {
-            return Session { cause: unasked, ..Session::none(settings.port, ConnectStatus::NotAsked) };
+        if let Some(cause) = unasked {
+            return Ok(Pass::Stay(ConnectStatus::NotAsked, cause));
         }
-        // The order is always network, provider, socket: nobody can wait for what a later waiter holds.
-        let _network = self.networks.enter(neighbourhood(address)).await;
-        let provider = exchange.map(|name| self.settings.naming.organisation(name).unwrap_or_else(|| name.clone()));
-        let _provider = match provider {
-            Some(provider) => Some(self.providers.enter(provider).await),
-            None => None,
+        let Some(r#try) = self.egress.leave(address) else {
+            return Ok(Pass::Stay(ConnectStatus::SelfFault, Cause::PortBlocked));
         };
-        let _socket = self.sockets.acquire().await.expect("the semaphore of sockets is never closed");
+        let provider = || exchange.map(|name| settings.naming.organisation(name).unwrap_or_else(|| name.clone()));
+        let leave = loop {
+            match self.manners.ask(neighbourhood(address), provider()) {
+                Ok(leave) => break leave,
+                Err(Refusal::TurnedAway) => return Ok(Pass::Stay(ConnectStatus::NotAsked, Cause::TurnedAway)),
+                Err(Refusal::Wait(_, Some(due))) if due <= Instant::now() + SOON => sleep_until(due.into()).await,
+                Err(Refusal::Wait(obstacle, _)) => return Err(obstacle),
+            }
+        };
+        let socket = self.sockets.take().await;
         self.smtp_pace.turn().await;
-        self.connections.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        Ok(Pass::Go { leave, socket, _try: r#try })
+    }
+
+    /// One session. Where this machine has no socket left the server was not reached, and with fewer at a time it may be.
+    async fn session(
+        &self,
+        address: IpAddr,
+        exchange: Option<&Name>,
+        leave: Leave,
+        mut socket: SemaphorePermit<'_>,
+    ) -> Session {
+        let settings = &self.settings;
         let endpoint = (settings.endpoint)(address, settings.port);
-        session::hold(endpoint, settings.port, &settings.caller, exchange).await
+        let mut tries = 0;
+        let session = loop {
+            self.connections.fetch_add(1, Ordering::Relaxed);
+            leave.depart();
+            let session = session::hold(endpoint, settings.port, &settings.caller, exchange).await;
+            if session.cause != Some(Cause::OutOfSockets) || tries == SHORT_OF_SOCKETS {
+                break session;
+            }
+            tries += 1;
+            self.sockets.give_up(socket);
+            tokio::time::sleep(SHORTAGE * tries).await;
+            socket = self.sockets.take().await;
+        };
+        drop(socket);
+        self.egress.heard(address, session.connect);
+        leave.end(sign(&session));
+        session
     }
 
     /// Addresses of the introduced name, its MX records when it has none, and whether a wildcard stands behind it.
@@ -249,6 +395,72 @@ impl<L: Lookup> Prober<L> {
     pub(super) async fn start_of_authority(&self, name: Name) -> Answer<Data> {
         let question = Question { name, kind: RecordType::Soa };
         self.answers.ask(&question).await.answer.clone()
+    }
+}
+
+/// What a session says of how its network and its provider take us.
+fn sign(session: &Session) -> Sign {
+    match session.status {
+        _ if smtp::turns_away(session) => Sign::TurnedAway,
+        SmtpStatus::Ok => Sign::Welcome,
+        _ => Sign::None,
+    }
+}
+
+/// The sessions before the next one: those before the last, and the last, unless that was none.
+fn with_earlier(host: &Host) -> Vec<Earlier> {
+    let session = &host.session;
+    let last = [&session.helo, &session.ehlo, &session.greeting].into_iter().flatten().next();
+    let last = Earlier {
+        scanned_at: host.scanned_at,
+        connect: session.connect,
+        status: session.status,
+        cause: session.cause,
+        reply: last.filter(|reply| !reply.raw.is_empty()).map(|reply| smtp::first_line(reply).into()),
+    };
+    let held = (!session.was_put_off()).then_some(last);
+    host.earlier.iter().cloned().chain(held).collect()
+}
+
+/// The sockets of all sessions.
+#[derive(Debug)]
+pub(super) struct Sockets {
+    free: Semaphore,
+    at_first: usize,
+    fewer: AtomicUsize,
+}
+
+impl Sockets {
+    /// This many at a time.
+    pub(super) fn new(most: usize) -> Self {
+        let most = most.clamp(1, Semaphore::MAX_PERMITS);
+        Self { free: Semaphore::new(most), at_first: most, fewer: AtomicUsize::new(0) }
+    }
+
+    async fn take(&self) -> SemaphorePermit<'_> {
+        self.free.acquire().await.expect("the semaphore of sockets is never closed")
+    }
+
+    /// There is no such socket on this machine: from now on one fewer is used, down to a few.
+    fn give_up(&self, socket: SemaphorePermit<'_>) {
+        let most = self.at_first.saturating_sub(FEWEST);
+        let less = |fewer: usize| (fewer < most).then_some(fewer + 1);
+        if self.fewer.fetch_update(Ordering::AcqRel, Ordering::Acquire, less).is_ok() {
+            socket.forget();
+        }
+    }
+
+    /// A sentence for whoever runs the scan; None where there always were enough.
+    pub(super) fn complaint(&self) -> Option<String> {
+        let fewer = self.fewer.load(Ordering::Acquire);
+        (fewer > 0).then(|| {
+            format!(
+                "this machine ran out of sockets (descriptors, local ports or memory): {} sessions at a time instead of {}; \
+                 raise its limits (ulimit -n), or lower --concurrency",
+                self.at_first - fewer,
+                self.at_first
+            )
+        })
     }
 }
 

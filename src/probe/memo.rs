@@ -101,6 +101,18 @@ impl<K: Eq + Hash + Size + Clone, V: Size> Memo<K, V> {
         }
     }
 
+    /// What is remembered of a key, without asking.
+    pub fn known(&self, key: &K) -> Option<Arc<V>> {
+        self.cache.get(key).inspect(|_| _ = self.met.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Remembers what was asked for elsewhere, in place of what may be there.
+    pub fn put(&self, key: K, value: Arc<V>) {
+        self.met.fetch_add(1, Ordering::Relaxed);
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        self.cache.insert(key, value);
+    }
+
     /// The same for what is true for a while only: a remembered value that is no longer fresh is asked for anew.
     pub async fn get_fresh<A: Future<Output = V>>(
         &self,

@@ -7,9 +7,12 @@
 pub mod budget;
 pub mod dns;
 pub mod dnsbl;
+mod egress;
 mod host;
+mod manners;
 pub mod memo;
 mod quarantine;
+mod sessions;
 mod shelf;
 mod size;
 pub mod smtp;
@@ -19,22 +22,26 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use futures_util::future::join_all;
-use ipnet::IpNet;
-use tokio::sync::Semaphore;
+use serde::{Deserialize, Serialize};
 
-use self::budget::{Groups, Pace};
+use self::budget::Pace;
 use self::dns::{Cache, Lookup};
 use self::dnsbl::catalogue::Terms;
 use self::dnsbl::ledger::Ledger;
 use self::dnsbl::panel::{Panel, Sayings};
 use self::dnsbl::watch::Stretch;
+use self::egress::Egress;
+use self::host::Sockets;
+use self::manners::Manners;
+pub use self::manners::Obstacle;
 use self::memo::Memo;
 pub use self::quarantine::Gathered;
 use self::quarantine::{Stamped, Way};
-use self::shelf::{Shelf, Taken};
+use self::sessions::Sessions;
+use self::shelf::Shelf;
 use crate::model::address::Allowed;
 use crate::model::dns::{Answer, Mx};
 use crate::model::dnsbl::{DomainListing, List, Listing};
@@ -69,6 +76,52 @@ pub struct Wanted {
 impl Wanted {
     /// Everything.
     pub const ALL: Self = Self { mx: true, ptr: true, smtp: true, dnsbl: true };
+}
+
+/// Later passes over targets whose outcome may change (`--retries`, `--retry-after`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Again {
+    /// How many, after the first.
+    pub times: u8,
+    /// How long after the pass before.
+    pub after: Duration,
+}
+
+/// How long a group that has turned us away is left alone at most: the first of the waits that receivers expect.
+const LEFT_ALONE: Duration = Duration::from_secs(300);
+
+/// The same where later passes come sooner: they are meant to find the group open.
+fn left_alone(again: Again) -> Duration {
+    if again.times > 0 { again.after.min(LEFT_ALONE) } else { LEFT_ALONE }
+}
+
+/// A target and how often it has been tried.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Errand {
+    /// What to gather evidence about.
+    pub target: Target,
+    /// Which pass over it this is, from 1.
+    pub attempt: u8,
+    /// Milliseconds since 1970 when the pass before ended; what was found out since then is not asked again.
+    pub since: i64,
+}
+
+impl Errand {
+    /// The first pass over a target.
+    pub const fn first(target: Target) -> Self {
+        Self { target, attempt: 1, since: 0 }
+    }
+
+    /// The pass after this one, which ended at this time, in milliseconds since 1970.
+    #[must_use]
+    pub fn again(self, since: i64) -> Self {
+        Self { attempt: self.attempt.saturating_add(1), since, ..self }
+    }
+
+    /// Whether something that was found out at that time has to be found out again.
+    const fn outlasts(&self, asked_at: i64, may_change: bool) -> bool {
+        self.attempt > 1 && may_change && asked_at <= self.since
+    }
 }
 
 /// Which address families are dialled.
@@ -120,6 +173,8 @@ pub struct Settings {
     pub smtp_rate: f64,
     /// SMTP sockets at a time.
     pub sockets: usize,
+    /// Later passes over what was put off.
+    pub again: Again,
     /// New connections per second per IPv4 /24 or IPv6 /48; 0 is unlimited.
     pub per_network: f64,
     /// New connections per second per registrable domain of the exchange; 0 is unlimited.
@@ -138,10 +193,6 @@ impl fmt::Debug for Settings {
     }
 }
 
-/// Connections at a time into one network, and to one provider (as the large receivers tolerate them).
-const NETWORK_SLOTS: usize = 2;
-const PROVIDER_SLOTS: usize = 4;
-
 /// Gathers evidence, each thing once.
 pub struct Prober<L> {
     settings: Settings,
@@ -153,13 +204,15 @@ pub struct Prober<L> {
     exchanges: Memo<Name, Stamped<Exchange>>,
     hosts: Memo<IpAddr, Stamped<Host>>,
     shelf: Arc<Shelf>,
-    networks: Groups<IpNet>,
-    providers: Groups<Name>,
-    sockets: Semaphore,
+    sessions: Sessions,
+    manners: Arc<Manners>,
+    egress: Egress,
+    sockets: Sockets,
     smtp_pace: Pace,
     /// A label that no zone holds, the same for the whole run.
     unheard: String,
     connections: AtomicU64,
+    exclusions: AtomicU64,
 }
 
 impl<L> fmt::Debug for Prober<L> {
@@ -179,6 +232,8 @@ pub struct Work {
     pub hosts: (u64, u64),
     /// SMTP connections attempted.
     pub connections: u64,
+    /// Times that the exclusions kept us from a server that a target led to.
+    pub exclusions: u64,
     /// Servers whose evidence had to leave memory and could not be kept on disk.
     pub lost: u64,
 }
@@ -188,11 +243,12 @@ impl<L: Lookup> Prober<L> {
     pub fn new(lookup: L, mut settings: Settings) -> Self {
         let panel = Panel::new(&settings.lists, &settings.terms, settings.dnsbl_rate, settings.ledger.take());
         let memory = settings.memory;
+        let failures = if settings.again.times > 0 { settings.again.after } else { Duration::MAX };
         let shelf = Arc::new(Shelf::new(settings.scratch.clone()));
         Self {
             panel,
             // A census meets most names once and most servers often: the servers' evidence is what must stay.
-            answers: Cache::new(lookup, memory / 4),
+            answers: Cache::new(lookup, memory / 4, failures),
             said_at: Memo::new(memory / 16, 1_000),
             said_of: Memo::new(memory / 16, 400),
             exchanges: Memo::new(memory / 8, 500),
@@ -201,12 +257,14 @@ impl<L: Lookup> Prober<L> {
                 move |address, host| shelf.put(*address, host)
             }),
             shelf,
-            networks: Groups::new(settings.per_network, NETWORK_SLOTS),
-            providers: Groups::new(settings.per_provider, PROVIDER_SLOTS),
-            sockets: Semaphore::new(settings.sockets.min(Semaphore::MAX_PERMITS)),
+            sessions: Sessions::default(),
+            manners: Arc::new(Manners::new(settings.per_network, settings.per_provider, left_alone(settings.again))),
+            egress: Egress::default(),
+            sockets: Sockets::new(settings.sockets),
             smtp_pace: Pace::per_second(settings.smtp_rate),
             unheard: format!("mxcensus-{:016x}", rand::random::<u64>()),
             connections: AtomicU64::new(0),
+            exclusions: AtomicU64::new(0),
             settings,
         }
     }
@@ -218,6 +276,7 @@ impl<L: Lookup> Prober<L> {
             exchanges: self.exchanges.counts(),
             hosts: self.hosts.counts(),
             connections: self.connections.load(Ordering::Relaxed),
+            exclusions: self.exclusions.load(Ordering::Relaxed),
             lost: self.shelf.lost(),
         }
     }
@@ -229,21 +288,47 @@ impl<L: Lookup> Prober<L> {
         (met + lists, asked + lists)
     }
 
-    /// Everything that can be found out about a target. Never fails: what goes wrong is part of the evidence.
-    pub async fn gather(&self, target: Target) -> Gathered {
+    /// Everything that can be found out about a target: what goes wrong is part of the evidence. An error is no failure: some
+    /// server cannot be asked yet, and the target is to come again; what was found out by then is remembered.
+    pub async fn gather(&self, errand: &Errand) -> Result<Gathered, Obstacle> {
         let scanned_at = now_ms();
         let started = Instant::now();
+        let target = &errand.target;
         let (mx, ways, capped) = match &target.subject {
             _ if target.excluded => self.leave_alone(&target.subject),
-            Subject::Domain(domain) => self.domain(domain).await,
-            Subject::Address(address) => (None, vec![direct(self.server(*address, None).await)], false),
+            Subject::Domain(domain) => self.domain(domain, errand).await?,
+            Subject::Address(address) => (None, vec![direct(self.server(*address, None, errand).await?)], false),
             Subject::Observed { address, helo } => {
                 (None, vec![direct(Arc::new(Box::pin(self.observed(*address, helo)).await))], false)
             }
         };
         let elapsed_ms = u32::try_from(started.elapsed().as_millis()).unwrap_or(u32::MAX);
-        let evidence = Evidence { target, mx, routes: Vec::new(), capped, scanned_at, elapsed_ms, attempts: 1 };
-        Gathered::new(evidence, ways)
+        let (target, attempts) = (target.clone(), errand.attempt);
+        let evidence = Evidence { target, mx, routes: Vec::new(), capped, scanned_at, elapsed_ms, attempts };
+        Ok(Gathered::new(evidence, ways))
+    }
+
+    /// When an obstacle is to be looked at again; None when it is no longer there.
+    pub fn again(&self, obstacle: &Obstacle) -> Option<Instant> {
+        match obstacle {
+            Obstacle::Session(address) => self.sessions.has(*address).then(|| Instant::now() + manners::AGAIN),
+            Obstacle::Network(_) | Obstacle::Provider(_) => self.manners.again(obstacle),
+        }
+    }
+
+    /// How long a group that has turned us away is left alone.
+    fn left_alone(&self) -> Duration {
+        left_alone(self.settings.again)
+    }
+
+    /// That no connection gets out of this machine, said once.
+    pub fn blocked(&self) -> Option<String> {
+        self.egress.complaint(self.settings.port)
+    }
+
+    /// That this machine has had too few sockets so far.
+    pub fn shortage(&self) -> Option<String> {
+        self.sockets.complaint()
     }
 
     /// What there is to say of a target whose probing broke down in us.
@@ -269,22 +354,10 @@ impl<L: Lookup> Prober<L> {
         }
     }
 
-    /// A server's evidence: from memory, from the shelf, or from the server itself, which is asked once in a run.
-    async fn server(&self, address: IpAddr, exchange: Option<&Name>) -> Arc<Stamped<Host>> {
-        let asked = async {
-            match self.shelf.take(address) {
-                Taken::Never => Box::pin(self.host(address, exchange)).await,
-                Taken::Kept(host) => *host,
-                Taken::Lost => Stamped::free(self.untouched(address, ConnectStatus::SelfFault)),
-            }
-        };
-        self.hosts.get(&address, asked).await
-    }
-
     /// MX, exchanges, addresses (RFC 5321 §5.1).
-    async fn domain(&self, domain: &Name) -> (Option<Answer<Mx>>, Vec<Way>, bool) {
+    async fn domain(&self, domain: &Name, errand: &Errand) -> Result<(Option<Answer<Mx>>, Vec<Way>, bool), Obstacle> {
         if !self.settings.wanted.mx {
-            return (Some(Observed::NotAsked(Cause::NotAsked)), Vec::new(), false);
+            return Ok((Some(Observed::NotAsked(Cause::NotAsked)), Vec::new(), false));
         }
         let mx: Answer<Mx> = self.ask(domain.clone()).await;
         let mut wanted: Vec<Mx> = match &mx {
@@ -308,7 +381,8 @@ impl<L: Lookup> Prober<L> {
             .collect();
         let mut capped = wanted.len() > EXCHANGES;
         let exchanges = join_all(wanted.iter().take(EXCHANGES).map(|mx| async move {
-            let exchange = self.exchanges.get(&mx.exchange, self.exchange(&mx.exchange)).await;
+            let is_fresh = |known: &Stamped<Exchange>| !errand.outlasts(known.asked_at, known.what.may_change());
+            let exchange = self.exchanges.get_fresh(&mx.exchange, is_fresh, || self.exchange(&mx.exchange)).await;
             (mx.preference, exchange)
         }));
         // The room is shared out before anybody is dialled: one domain must not lead us to hundreds of servers.
@@ -320,21 +394,30 @@ impl<L: Lookup> Prober<L> {
             addresses.truncate(room);
             room -= addresses.len();
             routes.push(async move {
-                let hosts = self.servers(&exchange.what.name, &addresses).await;
-                Way { preference: Some(preference), exchange: Some(exchange), hosts }
+                let hosts = self.servers(&exchange.what.name, &addresses, errand).await?;
+                Ok(Way { preference: Some(preference), exchange: Some(exchange), hosts })
             });
         }
-        (Some(mx), join_all(routes).await, capped)
+        let ways = join_all(routes).await.into_iter().collect::<Result<_, Obstacle>>()?;
+        Ok((Some(mx), ways, capped))
     }
 
     /// The servers of an exchange at these addresses.
-    async fn servers(&self, exchange: &Name, addresses: &[IpAddr]) -> Vec<Arc<Stamped<Host>>> {
+    async fn servers(
+        &self,
+        exchange: &Name,
+        addresses: &[IpAddr],
+        errand: &Errand,
+    ) -> Result<Vec<Arc<Stamped<Host>>>, Obstacle> {
         if self.settings.exclusions.covers_name(exchange) {
             // Excluded by name: another exchange may still lead to the same address, so this is not remembered.
             let untouched = |address| Arc::new(Stamped::free(self.untouched(address, ConnectStatus::Excluded)));
-            return addresses.iter().copied().map(untouched).collect();
+            self.exclusions.fetch_add(addresses.len() as u64, Ordering::Relaxed);
+            return Ok(addresses.iter().copied().map(untouched).collect());
         }
-        join_all(addresses.iter().map(|address| self.server(*address, Some(exchange)))).await
+        // All of them, even where one cannot be asked yet: those that can be are asked now.
+        let servers = join_all(addresses.iter().map(|address| self.server(*address, Some(exchange), errand))).await;
+        servers.into_iter().collect()
     }
 
     /// One exchange: its addresses, and whether its domain exists at all.

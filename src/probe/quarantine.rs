@@ -13,6 +13,7 @@ use super::dnsbl::watch::{Account, Belief, Standing, Stretch};
 use super::{Lookup, Prober};
 use crate::model::dnsbl::{Health, List, Listing};
 use crate::model::evidence::{Evidence, Exchange, Host, Route};
+use crate::model::words::{Cause, ConnectStatus};
 
 impl<L: Lookup> Prober<L> {
     /// Tests every blocklist before anything else is asked of it (RFC 5782 §5): the health of each, in their order.
@@ -30,9 +31,12 @@ impl<L: Lookup> Prober<L> {
         self.panel.next_due()
     }
 
-    /// Waits until an answer makes a test due before its time.
+    /// Waits until an answer makes a test due before its time, or silence so far is known for what it is.
     pub async fn suspicion(&self) {
-        self.panel.attention().await;
+        tokio::select! {
+            () = self.panel.attention() => {}
+            () = self.egress.decided() => {}
+        }
     }
 
     /// Tests the blocklists whose test is due.
@@ -40,20 +44,33 @@ impl<L: Lookup> Prober<L> {
         self.panel.test_due(self.answers.lookup()).await;
     }
 
-    /// Tests all blocklists with open answers: afterwards there is none among those given so far.
+    /// Tests all blocklists with open answers, and takes silence so far for the servers' own: afterwards nothing that was
+    /// gathered so far is open.
     pub async fn test_open(&self) {
+        self.egress.close();
         self.panel.test_open(self.answers.lookup()).await;
     }
 
-    /// Tells, as things stand now, whether it is known of every answer in some evidence whether it is to be believed.
-    pub fn settled(&self) -> impl Fn(&Gathered) -> bool + use<L> {
+    /// Tells, as things stand now, whether it is known of every answer and every silence in some evidence what it is worth.
+    pub fn settled(&self) -> impl Fn(&Gathered) -> bool + use<'_, L> {
         let standings = self.panel.standings();
-        move |gathered| gathered.is_settled(&standings)
+        move |gathered| {
+            gathered.is_settled(&standings) && !gathered.silent().any(|host| self.egress.is_open(host.address))
+        }
     }
 
-    /// The evidence; answers of lists that failed the next test of their health are marked void.
+    /// The evidence; answers of lists that failed the next test of their health are marked void, and where no connection got
+    /// out of here, no server is called silent.
     pub fn settle(&self, gathered: Gathered) -> Evidence {
-        gathered.settle(&self.panel.standings())
+        let mut evidence = gathered.settle(&self.panel.standings());
+        for host in evidence.routes.iter_mut().flat_map(|route| &mut route.hosts) {
+            if is_silent(host) && self.egress.is_blocked(host.address) {
+                let host = Arc::make_mut(host);
+                host.session.connect = ConnectStatus::SelfFault;
+                host.session.cause = Some(Cause::PortBlocked);
+            }
+        }
+        evidence
     }
 
     /// What was counted of each blocklist.
@@ -72,17 +89,24 @@ impl<L: Lookup> Prober<L> {
     }
 }
 
+/// Nothing came back from where it is.
+fn is_silent(host: &Host) -> bool {
+    matches!(host.session.connect, ConnectStatus::Timeout | ConnectStatus::Unreachable)
+}
+
 /// Something that lists were asked about, with the stretch of each of their answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Stamped<T> {
     pub(super) what: Arc<T>,
     /// In the order of the answers: those about the address, then those about domains.
     pub(super) stretches: Arc<[Stretch]>,
+    /// Milliseconds since 1970 when it was found out.
+    pub(super) asked_at: i64,
 }
 
 impl<T> Stamped<T> {
     pub(super) fn new(what: T, stretches: impl Into<Arc<[Stretch]>>) -> Self {
-        Self { what: Arc::new(what), stretches: stretches.into() }
+        Self { what: Arc::new(what), stretches: stretches.into(), asked_at: super::now_ms() }
     }
 
     /// Something no list was asked about.
@@ -154,6 +178,12 @@ impl Gathered {
         });
         let routes = routes.collect();
         Self { evidence: Evidence { routes, ..evidence }, stretches }
+    }
+
+    /// The servers in it that did not answer.
+    fn silent(&self) -> impl Iterator<Item = &Host> {
+        let hosts = self.evidence.routes.iter().flat_map(|route| &route.hosts);
+        hosts.map(Arc::as_ref).filter(|host| is_silent(host))
     }
 
     /// Whether it is known of every answer in it whether it is to be believed.

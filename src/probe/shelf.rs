@@ -36,6 +36,7 @@ struct Places {
 struct Place {
     offset: u64,
     length: u32,
+    asked_at: i64,
 }
 
 /// What the shelf knows of an address.
@@ -55,10 +56,14 @@ impl Shelf {
         Self { folder, file: OnceLock::new(), places: Mutex::default(), lost: AtomicU64::new(0) }
     }
 
-    /// Keeps a host. One that is there already has not changed since: servers are asked once.
+    /// Keeps a host, in place of what an earlier pass has put there.
     pub(super) fn put(&self, address: IpAddr, host: &Stamped<Host>) {
         let mut places = self.places.lock().expect("no holder of this lock can panic");
-        if places.by_address.contains_key(&address) {
+        if places
+            .by_address
+            .get(&address)
+            .is_some_and(|place| place.is_none_or(|place| place.asked_at >= host.asked_at))
+        {
             return;
         }
         let place = self.write(host, places.end).ok();
@@ -90,7 +95,7 @@ impl Shelf {
         let bytes = serde_json::to_vec(host)?;
         let length = u32::try_from(bytes.len()).map_err(io::Error::other)?;
         self.file()?.write_all_at(&bytes, offset)?;
-        Ok(Place { offset, length })
+        Ok(Place { offset, length, asked_at: host.asked_at })
     }
 
     fn read(&self, place: Place) -> io::Result<Box<Stamped<Host>>> {
@@ -132,6 +137,7 @@ mod tests {
             introduced: Introduced::not_asked(Cause::NoIntroduction),
             listings: Vec::new(),
             domains: Vec::new(),
+            earlier: Vec::new(),
             scanned_at: 1,
         };
         Stamped::new(host, [3, 0, 4])

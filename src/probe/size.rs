@@ -115,6 +115,11 @@ impl Size for Host {
             + answer(&introduced.mx, |mx| mx.exchange.as_str().len() + PIECE)
             + listings.sum::<usize>()
             + about_domains(&host.domains)
+            + host
+                .earlier
+                .iter()
+                .map(|one| size_of_val(one) + one.reply.as_ref().map_or(0, |text| text.len()))
+                .sum::<usize>()
     }
 }
 

@@ -55,6 +55,7 @@ fn settings(endpoint: SocketAddr) -> Settings {
         ledger: None,
         smtp_rate: 0.0,
         sockets: 10,
+        again: Again { times: 0, after: Duration::from_secs(1) },
         per_network: 0.0,
         per_provider: 0.0,
         dnsbl_rate: 0.0,
@@ -72,6 +73,21 @@ fn target(subject: Subject) -> Target {
         from_network: false,
         excluded: false,
         unstable: false,
+    }
+}
+
+/// Gathers evidence, waiting for whatever stands in the way.
+async fn gather<L: Lookup>(prober: &Prober<L>, target: Target) -> Gathered {
+    let errand = Errand::first(target);
+    loop {
+        match prober.gather(&errand).await {
+            Ok(gathered) => return gathered,
+            Err(obstacle) => {
+                if let Some(at) = prober.again(&obstacle) {
+                    tokio::time::sleep_until(at.into()).await;
+                }
+            }
+        }
     }
 }
 
@@ -112,7 +128,7 @@ async fn prober() -> (Prober<Zone>, Arc<AtomicU64>) {
 #[tokio::test]
 async fn domains_behind_one_exchange_share_everything() {
     let (prober, taken) = prober().await;
-    let (many, more) = tokio::join!(prober.gather(domain("many.org")), prober.gather(domain("more.org")));
+    let (many, more) = tokio::join!(gather(&prober, domain("many.org")), gather(&prober, domain("more.org")));
     assert_eq!(taken.load(Ordering::Relaxed), 1, "one connection");
     assert!(Arc::ptr_eq(&many.routes[0].hosts[0], &more.routes[0].hosts[0]));
     let host = &many.routes[0].hosts[0];
@@ -142,7 +158,7 @@ async fn the_kinds_of_mx_data_are_told_apart() {
         // A failure is no empty answer, whatever address there is.
         ("sick.org", MxStatus::Servfail, 0),
     ] {
-        let evidence = prober.gather(domain(name)).await;
+        let evidence = gather(&prober, domain(name)).await;
         assert_eq!((evidence.mx_status(), evidence.routes.len()), (status, routes), "{name}");
     }
 }
@@ -150,7 +166,7 @@ async fn the_kinds_of_mx_data_are_told_apart() {
 #[tokio::test]
 async fn a_special_address_is_not_contacted_whatever_name_leads_to_it() {
     let (prober, taken) = prober().await;
-    let evidence = prober.gather(domain("inside.org")).await;
+    let evidence = gather(&prober, domain("inside.org")).await;
     let host = &evidence.routes[0].hosts[0];
     assert_eq!(host.session.connect, ConnectStatus::Special);
     assert_eq!(host.ptr.unknown(), Some(Cause::SpecialAddress));
@@ -168,7 +184,7 @@ async fn who_is_excluded_is_left_alone_by_name_and_by_address() {
     let settings = Settings { exclusions: Arc::new(exclusions), ..settings(endpoint) };
     let prober = Prober::new(Zone::parse(WORLD).unwrap(), settings);
     for name in ["many.org", "own.org"] {
-        let evidence = prober.gather(domain(name)).await;
+        let evidence = gather(&prober, domain(name)).await;
         assert_eq!(evidence.routes[0].hosts[0].session.connect, ConnectStatus::Excluded, "{name}");
     }
     assert_eq!(taken.load(Ordering::Relaxed), 0);
@@ -179,7 +195,7 @@ async fn an_observed_introduction_is_looked_up_without_a_session() {
     let (prober, taken) = prober().await;
     let helo = "mx.host.org".into();
     let subject = Subject::Observed { address: "192.0.2.25".parse().unwrap(), helo };
-    let evidence = prober.gather(target(subject)).await;
+    let evidence = gather(&prober, target(subject)).await;
     let host = &evidence.routes[0].hosts[0];
     assert_eq!(host.introduced.addresses.all().collect::<Vec<_>>(), [host.address]);
     assert_eq!(host.session.connect, ConnectStatus::NotAsked);
@@ -189,7 +205,7 @@ async fn an_observed_introduction_is_looked_up_without_a_session() {
 #[tokio::test]
 async fn an_exchange_under_an_unregistered_domain_is_asked_for_once_more_above() {
     let (prober, _) = prober().await;
-    let evidence = prober.gather(domain("gone.org")).await;
+    let evidence = gather(&prober, domain("gone.org")).await;
     let exchange = evidence.routes[0].exchange.as_ref().unwrap();
     assert!(exchange.organisation.absent().is_some_and(|absence| absence.how == Denial::Nxdomain));
 }
@@ -203,7 +219,7 @@ async fn one_domain_never_leads_to_more_connections_than_it_has_rows() {
     });
     let world = world.collect::<Vec<_>>().join("\n");
     let prober = Prober::new(Zone::parse(&world).unwrap(), settings(endpoint));
-    let evidence = prober.gather(domain("wide.org")).await;
+    let evidence = gather(&prober, domain("wide.org")).await;
     let hosts: usize = evidence.routes.iter().map(|route| route.hosts.len()).sum();
     assert!(evidence.capped);
     assert_eq!((evidence.routes.len(), hosts, taken.load(Ordering::Relaxed)), (10, ADDRESSES, ADDRESSES as u64));
@@ -238,16 +254,16 @@ async fn answers_of_a_list_that_turns_are_void_since_its_last_good_test() {
     };
     let prober = Prober::new(world, settings(endpoint));
     assert_eq!(prober.first_test().await, [Health::Healthy]);
-    let early = prober.gather(domain("many.org")).await;
+    let early = gather(&prober, domain("many.org")).await;
     assert!(!prober.settled()(&early), "no test has come after it");
     assert!(prober.next_test().is_some());
     prober.test_open().await;
     assert!(prober.settled()(&early) && prober.next_test().is_none());
 
     let address = |last: u8| target(Subject::Address([192, 0, 2, last].into()));
-    let doubtful = prober.gather(address(30)).await;
+    let doubtful = gather(&prober, address(30)).await;
     prober.answers.lookup().turned.store(true, Ordering::Relaxed);
-    let wrong = prober.gather(address(31)).await;
+    let wrong = gather(&prober, address(31)).await;
     assert!(!prober.settled()(&doubtful) && !prober.settled()(&wrong));
     prober.test_open().await;
     for (gathered, void, codes) in [(early, false, true), (doubtful, true, false), (wrong, true, true)] {
@@ -255,10 +271,10 @@ async fn answers_of_a_list_that_turns_are_void_since_its_last_good_test() {
         let listing = prober.settle(gathered).routes[0].hosts[0].listings[0].clone();
         assert_eq!((listing.void, listing.codes.seen().is_some()), (void, codes), "the answer itself is kept");
     }
-    let late = prober.gather(address(32)).await;
+    let late = gather(&prober, address(32)).await;
     assert_eq!(late.routes[0].hosts[0].listings[0].codes.unknown(), Some(Cause::ListUnhealthy));
     // The same server by another way: the answer is the same one, and as void.
-    let again = prober.gather(address(31)).await;
+    let again = gather(&prober, address(31)).await;
     assert!(prober.settle(again).routes[0].hosts[0].listings[0].void);
     let account = &prober.accounts()[0];
     assert_eq!((account.void, account.tests), (2, 3));
@@ -273,7 +289,7 @@ async fn a_list_without_an_ipv6_test_entry_is_asked_about_ipv4_only() {
     let prober = Prober::new(Zone::parse(&world).unwrap(), settings(endpoint));
     assert_eq!(prober.first_test().await, [Health::Healthy]);
     assert!(prober.lists()[0].ipv4 && !prober.lists()[0].ipv6);
-    let six = prober.gather(domain("six.org")).await;
+    let six = gather(&prober, domain("six.org")).await;
     assert_eq!(six.routes[0].hosts[0].listings[0].codes, Observed::NotAsked(Cause::NotAsked));
     assert!(prober.settled()(&six), "there is nothing to believe");
 }
@@ -282,7 +298,7 @@ async fn a_list_without_an_ipv6_test_entry_is_asked_about_ipv4_only() {
 async fn a_list_that_fails_its_first_test_is_not_asked_at_all() {
     let (prober, _) = prober().await;
     assert!(matches!(prober.first_test().await[..], [Health::Untrustworthy(_)]));
-    let many = prober.gather(domain("many.org")).await;
+    let many = gather(&prober, domain("many.org")).await;
     assert_eq!(many.routes[0].hosts[0].listings[0].codes, Observed::NotAsked(Cause::ListUnhealthy));
 }
 
@@ -305,7 +321,7 @@ async fn a_list_of_domain_names_is_asked_about_each_organisation_once_and_never_
     let settings = Settings { lists: chosen.lists.into(), terms: chosen.terms, ..settings(endpoint) };
     let prober = Prober::new(Zone::parse(&world).unwrap(), settings);
     assert_eq!(prober.first_test().await, [Health::Healthy]);
-    let (twin, many) = tokio::join!(prober.gather(domain("twin.net")), prober.gather(domain("many.org")));
+    let (twin, many) = tokio::join!(gather(&prober, domain("twin.net")), gather(&prober, domain("many.org")));
     for gathered in [&twin, &many] {
         let exchange = gathered.routes[0].exchange.as_ref().unwrap();
         for domains in [&exchange.domains, &gathered.routes[0].hosts[0].domains] {
@@ -321,7 +337,7 @@ async fn a_list_of_domain_names_is_asked_about_each_organisation_once_and_never_
     assert_eq!(prober.answers.lookup().asked(&about), 1);
     let before = prober.answers.lookup().asked_in_all();
     let literal = Subject::Observed { address: "192.0.2.40".parse().unwrap(), helo: "[192.0.2.40]".into() };
-    let host = prober.gather(target(literal)).await;
+    let host = gather(&prober, target(literal)).await;
     assert!(host.routes[0].hosts[0].domains.is_empty());
     assert_eq!(prober.answers.lookup().asked_in_all() - before, 1, "the PTR question alone");
 }
@@ -344,7 +360,7 @@ async fn a_key_is_in_no_evidence() {
     let prober = Prober::new(Zone::parse(&world).unwrap(), settings);
     assert_eq!(prober.first_test().await, [Health::Healthy]);
     for last in [29, 30, 31] {
-        let evidence = prober.settle(prober.gather(target(Subject::Address([192, 0, 2, last].into()))).await);
+        let evidence = prober.settle(gather(&prober, target(Subject::Address([192, 0, 2, last].into()))).await);
         assert!(!matches!(evidence.routes[0].hosts[0].listings[0].codes, Observed::NotAsked(_)));
         let told = [format!("{evidence:?}"), serde_json::to_string(&evidence).unwrap()];
         assert!(told.iter().all(|text| !text.contains(KEY)), "{told:?}");
@@ -352,4 +368,139 @@ async fn a_key_is_in_no_evidence() {
     let lists = prober.lists();
     let told = [format!("{lists:?}"), serde_json::to_string(&lists[..]).unwrap(), format!("{:?}", prober.accounts())];
     assert!(told.iter().all(|text| !text.contains(KEY)), "{told:?}");
+}
+
+/// A server that says this to the first connections, and then greets as mx.host.org.
+async fn first_says(replies: &'static [&'static str]) -> (SocketAddr, Arc<AtomicU64>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (address, taken) = (listener.local_addr().unwrap(), Arc::new(AtomicU64::new(0)));
+    let count = Arc::clone(&taken);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let number = usize::try_from(count.fetch_add(1, Ordering::Relaxed)).unwrap();
+            let welcome = ["220 mx.host.org ESMTP\r\n", "250 mx.host.org\r\n", "221 bye\r\n"];
+            let script = match replies.get(number) {
+                Some(first) => vec![*first, "221 bye\r\n"],
+                None => welcome.to_vec(),
+            };
+            tokio::spawn(async move {
+                for reply in script.into_iter().filter(|reply| !reply.is_empty()) {
+                    let told = stream.write_all(reply.as_bytes()).await;
+                    if told.is_err() || stream.read(&mut [0; 512]).await.unwrap_or(0) == 0 {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    (address, taken)
+}
+
+#[tokio::test]
+async fn a_later_pass_asks_again_what_was_put_off_and_nothing_else() {
+    let (endpoint, taken) = first_says(&["450 4.7.1 greylisted\r\n"]).await;
+    let again = Again { times: 2, after: Duration::from_secs(60) };
+    let prober = Prober::new(Zone::parse(WORLD).unwrap(), Settings { again, ..settings(endpoint) });
+    let errand = Errand::first(domain("many.org"));
+    let first = prober.gather(&errand).await.unwrap();
+    let session = &first.routes[0].hosts[0].session;
+    assert_eq!((session.status, first.attempts, first.may_change()), (SmtpStatus::Deferred, 1, true));
+
+    // Another target of the same pass finds it in memory.
+    assert!(gather(&prober, domain("more.org")).await.may_change());
+    assert_eq!(taken.load(Ordering::Relaxed), 1);
+
+    let errand = errand.again(now_ms());
+    let second = prober.gather(&errand).await.unwrap();
+    let host = &second.routes[0].hosts[0];
+    assert_eq!((host.session.status, second.attempts, second.may_change()), (SmtpStatus::Ok, 2, false));
+    let [earlier] = &host.earlier[..] else { panic!("{:?}", host.earlier) };
+    assert_eq!((earlier.status, earlier.reply.as_deref()), (SmtpStatus::Deferred, Some("450 4.7.1 greylisted")));
+    assert!(earlier.scanned_at <= host.scanned_at);
+
+    // What is settled stays so, for every target and pass.
+    prober.gather(&errand.again(now_ms() + 1)).await.unwrap();
+    assert_eq!(taken.load(Ordering::Relaxed), 2);
+}
+
+#[tokio::test]
+async fn a_server_is_never_called_more_often_than_there_are_passes() {
+    let (endpoint, taken) = first_says(&["450 no\r\n"; 20]).await;
+    let again = Again { times: 2, after: Duration::from_secs(60) };
+    let prober = Prober::new(Zone::parse(WORLD).unwrap(), Settings { again, ..settings(endpoint) });
+    for name in ["many.org", "more.org", "both.org"] {
+        let mut errand = Errand::first(domain(name));
+        for _ in 0..3 {
+            prober.gather(&errand).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(2)).await;
+            errand = errand.again(now_ms());
+        }
+    }
+    assert_eq!(taken.load(Ordering::Relaxed), 3);
+}
+
+#[tokio::test]
+async fn a_failed_question_is_asked_again_in_a_later_pass() {
+    let (endpoint, _) = server().await;
+    let world = Turning {
+        before: Zone::parse("many.org MX 10 mx.host.org\nmx.host.org A !servfail").unwrap(),
+        after: Zone::parse(WORLD).unwrap(),
+        turned: false.into(),
+    };
+    let again = Again { times: 1, after: Duration::from_millis(20) };
+    let prober = Prober::new(world, Settings { again, ..settings(endpoint) });
+    let errand = Errand::first(domain("many.org"));
+    let first = prober.gather(&errand).await.unwrap();
+    assert!(first.may_change() && first.routes[0].hosts.is_empty());
+    prober.answers.lookup().turned.store(true, Ordering::Relaxed);
+    let ended = now_ms();
+    tokio::time::sleep(again.after).await;
+    let second = prober.gather(&errand.again(ended)).await.unwrap();
+    assert_eq!(second.routes[0].hosts[0].session.status, SmtpStatus::Ok);
+}
+
+#[tokio::test]
+async fn who_is_turned_away_leaves_the_group_alone_and_says_so() {
+    let (endpoint, taken) = first_says(&["421 4.7.0 too many connections\r\n"]).await;
+    let again = Again { times: 1, after: Duration::from_millis(50) };
+    let settings = Settings { per_network: 1_000.0, again, ..settings(endpoint) };
+    let prober = Prober::new(Zone::parse(WORLD).unwrap(), settings);
+    let address = |last: u8| target(Subject::Address([192, 0, 2, last].into()));
+    assert_eq!(gather(&prober, address(1)).await.routes[0].hosts[0].session.cause, Some(Cause::Deferred));
+    let errand = Errand::first(address(2));
+    let left = prober.gather(&errand).await.unwrap();
+    let session = &left.routes[0].hosts[0].session;
+    assert_eq!((session.connect, session.cause), (ConnectStatus::NotAsked, Some(Cause::TurnedAway)));
+    assert!(left.may_change());
+    assert_eq!(taken.load(Ordering::Relaxed), 1);
+    let ended = now_ms();
+    tokio::time::sleep(again.after + Duration::from_millis(10)).await;
+    let taken_again = prober.gather(&errand.again(ended)).await.unwrap();
+    let host = &taken_again.routes[0].hosts[0];
+    assert_eq!((host.session.status, host.earlier.len()), (SmtpStatus::Ok, 0), "not contacted is no session");
+}
+
+#[tokio::test]
+async fn nobody_waits_long_for_anothers_session_or_a_groups_turn() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let settings = Settings { per_network: 1.0, ..settings(listener.local_addr().unwrap()) };
+    let prober = Arc::new(Prober::new(Zone::parse(WORLD).unwrap(), settings));
+    let slow = {
+        let prober = Arc::clone(&prober);
+        tokio::spawn(async move { prober.gather(&Errand::first(domain("many.org"))).await.is_ok() })
+    };
+    let (mut stream, _) = listener.accept().await.unwrap();
+    let began = Instant::now();
+    let server = "192.0.2.25".parse().unwrap();
+    let other = prober.gather(&Errand::first(domain("more.org"))).await.unwrap_err();
+    assert_eq!(other, Obstacle::Session(server));
+    let neighbour = prober.gather(&Errand::first(domain("own.org"))).await.unwrap_err();
+    assert_eq!(neighbour, Obstacle::Network("192.0.2.0/24".parse().unwrap()));
+    assert!(began.elapsed() < Duration::from_secs(1));
+    assert!(prober.again(&other).is_some() && prober.again(&neighbour).is_some());
+    stream.write_all(b"554 no\r\n").await.unwrap();
+    drop(stream);
+    assert!(slow.await.unwrap());
+    assert!(prober.again(&other).is_none());
+    assert!(prober.gather(&Errand::first(domain("more.org"))).await.is_ok());
 }

@@ -390,6 +390,7 @@ mod tests {
                 void: false,
             }],
             domains: Vec::new(),
+            earlier: Vec::new(),
             scanned_at: 0,
         };
         let unknown = verdict == Verdict::Unknown;

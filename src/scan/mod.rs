@@ -3,6 +3,7 @@
 //! Data flows one way: a thread reads and plans, workers probe and judge, a thread writes.
 //! Every record that is read ends as a row or a reject, and the run says so at its end.
 
+mod deferred;
 mod header;
 mod hold;
 mod lists;
@@ -11,7 +12,9 @@ pub mod progress;
 mod reader;
 pub mod rejudge;
 mod resolver;
+mod spool;
 pub mod stop;
+mod worker;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -34,7 +37,7 @@ use crate::output::{self, Evidences, rfc3339};
 use crate::plan;
 use crate::probe::dns;
 use crate::probe::dnsbl::watch::Account;
-use crate::probe::{self, Prober, Work};
+use crate::probe::{self, Again, Prober, Work};
 use crate::report::tally::Tally;
 
 /// Gathered targets that wait for a test of their blocklists: one in this much of `--memory`, and not more than a test
@@ -226,6 +229,7 @@ pub async fn run(job: Job, stop: Stop) -> Result<Outcome, Error> {
     let (wanted, mut lists) = (job.probe.wanted, Arc::clone(&job.probe.lists));
     let hold = usize::try_from(job.probe.memory / HELD_BYTES).unwrap_or(MOST_HELD).clamp(1, MOST_HELD);
     let (allowed, naming): (Allowed, Naming) = (job.probe.allowed.clone(), job.probe.naming);
+    let (again, scratch) = (job.probe.again, job.probe.scratch.clone());
     let prober = Arc::new(Prober::new(engine, job.probe));
     let tested = async { if wanted.dnsbl { prober.first_test().await } else { vec![Health::Healthy; lists.len()] } };
     // At a low rate this takes its time.
@@ -266,6 +270,8 @@ pub async fn run(job: Job, stop: Stop) -> Result<Outcome, Error> {
         rejects: job.rejects,
         concurrency: job.concurrency,
         hold,
+        again,
+        scratch,
         in_order: job.in_order,
         show: job.show,
         quiet: job.quiet,
@@ -295,20 +301,37 @@ pub async fn run(job: Job, stop: Stop) -> Result<Outcome, Error> {
     if !job.quiet {
         say_plainly(done.tally.summary(job.colour).trim_end());
         lists::tell_of(&facts.lists, &first_health);
-        lists::warn(prober.complaint());
-        if facts.work.lost > 0 {
-            say_plainly(&format!(
-                "warning: the evidence of {} servers had no place in memory and could not be kept on disk: rows that needed it \
-                 again are unknown (self-fault); give more with --memory",
-                facts.work.lost
-            ));
+        for complaint in [prober.complaint(), prober.blocked(), prober.shortage()] {
+            lists::warn(complaint);
         }
+        tell_of_the_rest(&facts, again);
         say_plainly(&reconciliation(&facts));
         if job.verbose {
             say_plainly(&effort(&facts));
         }
     }
     Ok(Outcome { complete, reached_fail_on: job.fail_on.is_some_and(|severity| done.tally.reached(severity)) })
+}
+
+/// What was left alone, and what another pass may show.
+fn tell_of_the_rest(facts: &Facts<'_>, again: Again) {
+    if facts.work.exclusions > 0 {
+        say_plainly(&format!("excluded servers met and not contacted: {}", facts.work.exclusions));
+    }
+    if facts.work.lost > 0 {
+        say_plainly(&format!(
+            "warning: the evidence of {} servers had no place in memory and could not be kept on disk: rows that needed it \
+             again are unknown (self-fault); give more with --memory",
+            facts.work.lost
+        ));
+    }
+    let unsettled = get(&facts.counts.unsettled);
+    if again.times == 0 && unsettled > 0 {
+        say_plainly(&format!(
+            "{unsettled} targets were put off or gave no answer in time; --retries 2 would have tried them again, every {} min",
+            again.after.as_secs().div_ceil(60)
+        ));
+    }
 }
 
 /// Milliseconds since 1970.
@@ -358,7 +381,7 @@ fn reconciliation(facts: &Facts<'_>) -> String {
 }
 
 fn effort(facts: &Facts<'_>) -> String {
-    let Work { questions, exchanges, hosts, connections, lost: _ } = facts.work;
+    let Work { questions, exchanges, hosts, connections, exclusions: _, lost: _ } = facts.work;
     format!(
         "asked once: {} DNS questions for {} needs, {} exchanges for {}, {} servers for {}; {connections} connections",
         questions.1, questions.0, exchanges.1, exchanges.0, hosts.1, hosts.0
@@ -383,6 +406,8 @@ fn manifest(
         ("dns_questions", facts.work.questions.1),
         ("servers", facts.work.hosts.1),
         ("connections", facts.work.connections),
+        ("exclusions", facts.work.exclusions),
+        ("unsettled", get(&counts.unsettled)),
     ];
     let mut manifest = Manifest::begin(configuration, ms(facts.started));
     manifest.seeds.insert("order".to_owned(), seed);

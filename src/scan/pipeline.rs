@@ -11,26 +11,26 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use super::Error;
+use super::deferred::Deferred;
 use super::hold::{GivenUp, Held, Hold};
 use super::progress::{Counts, Failures, InFlight, Progress, Show, Total, Watched, failed_connection};
 use super::reader::{Inputs, Reader, TOLD, Work};
 use super::stop::{Level, Stop};
+use super::worker::{self, Worker};
 use super::writer::Writer;
 use crate::input::{self, Source};
 use crate::judge;
 use crate::judge::policy::Policy;
 use crate::model::assessment::Judged;
-use crate::model::target::Target;
 use crate::model::words::Cause;
 use crate::output::{self, Ending, Evidences, Sink, manifest};
 use crate::plan::{self, Planner};
 use crate::probe::dns::Lookup;
-use crate::probe::{Gathered, Prober};
+use crate::probe::{Again, Prober};
 use crate::report::tally::Tally;
 
 /// What the pipeline is made of.
@@ -48,6 +48,9 @@ pub(super) struct Parts<L> {
     pub(super) concurrency: usize,
     /// How many gathered targets may wait for a test of their blocklists.
     pub(super) hold: usize,
+    /// Later passes, and where targets wait that are put aside.
+    pub(super) again: Again,
+    pub(super) scratch: PathBuf,
     pub(super) in_order: bool,
     pub(super) show: Show,
     pub(super) quiet: bool,
@@ -91,17 +94,13 @@ pub(super) async fn run<L: Lookup>(parts: Parts<L>) -> Result<Done, Error> {
     let room = if parts.in_order { parts.hold.min((workers * 2).max(WINDOW / 2)) } else { parts.hold };
     let hold = Arc::new(Hold::new(Arc::clone(&prober), room, Arc::clone(&counts), window.clone()));
     let judge = Judge { prober: Arc::clone(&prober), policy, failures, rows: rows_in };
+    let after = parts.again.after;
+    let deferred = Arc::new(Deferred::new(Arc::clone(&prober), parts.scratch, after, Arc::clone(&counts)));
 
     let reader = {
         let reader = Reader {
             planner: Planner::new(parts.plan),
-            tell: match (parts.quiet, parts.verbose || parts.rejects.is_none()) {
-                // Nothing is written of them anywhere else.
-                (true, _) if parts.rejects.is_none() => TOLD,
-                (true, _) => 0,
-                (false, true) => u64::MAX,
-                (false, false) => TOLD,
-            },
+            tell: told(parts.quiet, parts.verbose, parts.rejects.is_none()),
             rejects: parts.rejects.map(input::Rejects::new),
             counts: Arc::clone(&counts),
             total,
@@ -112,63 +111,46 @@ pub(super) async fn run<L: Lookup>(parts: Parts<L>) -> Result<Done, Error> {
             progress: Arc::clone(&progress),
             next: 0,
         };
-        let (targets, sources, stop) = (parts.targets, parts.sources, stop.clone());
-        spawn("reader", move || {
-            let read = reader.read(&targets, sources);
-            if read.is_err() {
-                stop.at_least(Level::Drain);
-            }
-            read
-        })?
+        let inputs = (parts.targets, parts.sources);
+        read(reader, inputs, stop.clone(), Arc::clone(&deferred))?
     };
     let writer = {
         let window = window.clone();
         let (sink, evidence) = (parts.sink, parts.evidence);
-        let writer = Writer { sink, evidence, counts: Arc::clone(&counts), window, tally: Tally::default() };
-        let (stop, in_order) = (stop.clone(), parts.in_order);
-        spawn("writer", move || {
-            let written = writer.write(rows_out, in_order);
-            if written.is_err() {
-                stop.at_least(Level::Halt);
-            }
-            written
-        })?
+        write(
+            Writer { sink, evidence, counts: Arc::clone(&counts), window, tally: Tally::default() },
+            rows_out,
+            parts.in_order,
+            stop.clone(),
+        )?
     };
 
-    let mut behind = judges(&judge, Arc::clone(&hold), workers);
-    let mut crew = JoinSet::new();
-    for slot in 0..workers {
-        let worker = Worker { slot, take: take.clone(), in_flight: Arc::clone(&in_flight), hold: Arc::clone(&hold) };
-        crew.spawn(worker.work(judge.clone()));
-    }
+    let behind = judges(&judge, Arc::clone(&hold), workers);
+    let (back, returned) = async_channel::bounded::<Work>(workers);
+    let keeper = keeper(Arc::clone(&deferred), back, take.clone(), stop.clone());
+    let worker = Worker {
+        slot: 0,
+        take: take.clone(),
+        returned,
+        in_flight,
+        hold: Arc::clone(&hold),
+        deferred,
+        passes: parts.again.times.saturating_add(1),
+        counts,
+        stop: stop.clone(),
+    };
+    let crew = worker::crew(&worker, &judge, workers);
+    drop(worker);
+    let prober = Arc::clone(&judge.prober);
     drop(judge);
 
-    let mut ticks = tokio::time::interval(progress.interval());
-    ticks.tick().await;
-    let mut draining = false;
-    let halted = loop {
-        tokio::select! {
-            () = stop.reached(Level::Drain), if !draining => {
-                draining = true;
-                // What is queued is still done. The reader may wait for input that never comes: nobody waits for it.
-                take.close();
-            }
-            Some(worker) = crew.join_next() => {
-                worker.expect("a worker catches the panics of its probes and of the judge");
-                if crew.is_empty() {
-                    hold.close();
-                }
-            }
-            ended = behind.join_next() => match ended {
-                Some(ended) => ended.expect("neither the hold nor a judge panics"),
-                None => break false,
-            },
-            _ = ticks.tick() => progress.tick(),
-            () = stop.reached(Level::Halt) => break true,
+    let mut tasks = Tasks { keeper, crew, behind };
+    let warn = || {
+        if let Some(blocked) = prober.blocked().filter(|_| !parts.quiet) {
+            progress.say(&format!("warning: {blocked}"));
         }
     };
-    crew.shutdown().await;
-    behind.shutdown().await;
+    let (halted, kept) = tasks.over(&hold, &take, &progress, warn, &stop).await;
     progress.finish();
 
     // Both threads end by themselves once nobody takes from the one or gives to the other.
@@ -176,7 +158,107 @@ pub(super) async fn run<L: Lookup>(parts: Parts<L>) -> Result<Done, Error> {
     if let Some(window) = window {
         window.close();
     }
-    end(reader, writer, halted, &stop).await
+    let done = end(reader, writer, halted, &stop).await?;
+    kept.map_err(|source| Error::System { what: "read back the targets that were put aside", source })?;
+    Ok(done)
+}
+
+/// Everything that runs beside the threads.
+struct Tasks {
+    keeper: JoinSet<std::io::Result<()>>,
+    crew: JoinSet<()>,
+    behind: JoinSet<()>,
+}
+
+impl Tasks {
+    /// Waits until all are done, or the run is to be given up: whether it was, and what came of the keeper. `warn` is called at each
+    /// tick.
+    async fn over<L: Lookup>(
+        &mut self,
+        hold: &Hold<L>,
+        take: &async_channel::Receiver<Work>,
+        progress: &Progress,
+        warn: impl Fn(),
+        stop: &Stop,
+    ) -> (bool, std::io::Result<()>) {
+        let mut ticks = tokio::time::interval(progress.interval());
+        ticks.tick().await;
+        let mut draining = false;
+        let mut kept = Ok(());
+        let halted = loop {
+            tokio::select! {
+                Some(ended) = self.keeper.join_next() => kept = ended.expect("the keeper does not panic"),
+                () = stop.reached(Level::Drain), if !draining => {
+                    draining = true;
+                    // What is queued is still done. The reader may wait for input that never comes: nobody waits for it.
+                    take.close();
+                }
+                Some(worker) = self.crew.join_next() => {
+                    worker.expect("a worker catches the panics of its probes and of the judge");
+                    if self.crew.is_empty() {
+                        hold.close();
+                    }
+                }
+                ended = self.behind.join_next() => match ended {
+                    Some(ended) => ended.expect("neither the hold nor a judge panics"),
+                    None => break false,
+                },
+                _ = ticks.tick() => {
+                    progress.tick();
+                    warn();
+                }
+                () = stop.reached(Level::Halt) => break true,
+            }
+        };
+        self.keeper.shutdown().await;
+        self.crew.shutdown().await;
+        self.behind.shutdown().await;
+        (halted, kept)
+    }
+}
+
+/// The thread that reads. What it cannot read ends the run, once all that it gave is through.
+fn read<L: Lookup>(
+    reader: Reader,
+    (targets, sources): (Vec<String>, Vec<Source>),
+    stop: Stop,
+    deferred: Arc<Deferred<L>>,
+) -> Result<oneshot::Receiver<Result<Inputs, Error>>, Error> {
+    spawn("reader", move || {
+        let read = reader.read(&targets, sources);
+        if read.is_err() {
+            stop.at_least(Level::Drain);
+        }
+        // It gives no more: maybe nothing is left.
+        deferred.wake();
+        read
+    })
+}
+
+/// How many rejects are told on stderr; `nowhere_else`: no file takes them.
+const fn told(quiet: bool, verbose: bool, nowhere_else: bool) -> u64 {
+    match (quiet, verbose || nowhere_else) {
+        (true, _) if nowhere_else => TOLD,
+        (true, _) => 0,
+        (false, true) => u64::MAX,
+        (false, false) => TOLD,
+    }
+}
+
+/// The thread that writes. A disk that takes no more ends the run at once.
+fn write(
+    writer: Writer,
+    rows: mpsc::Receiver<(u64, Judged)>,
+    in_order: bool,
+    stop: Stop,
+) -> Result<oneshot::Receiver<Result<Writer, output::Error>>, Error> {
+    spawn("writer", move || {
+        let written = writer.write(rows, in_order);
+        if written.is_err() {
+            stop.at_least(Level::Halt);
+        }
+        written
+    })
 }
 
 /// Takes what the threads have to give, and ends the output.
@@ -208,38 +290,22 @@ fn total(sources: &[Source], known: Option<u64>) -> Total {
     total
 }
 
-/// Probes one target. A panic costs this one row, as a fault of ours.
-async fn gather<L: Lookup>(prober: &Prober<L>, target: Target) -> Gathered {
-    let gathered = AssertUnwindSafe(prober.gather(target.clone())).catch_unwind().await;
-    gathered.unwrap_or_else(|_panic| prober.broken(target))
-}
-
-/// One of the crew.
-struct Worker<L> {
-    slot: usize,
+/// The keeper of what is put aside. What it cannot read back ends the run.
+fn keeper<L: Lookup>(
+    deferred: Arc<Deferred<L>>,
+    back: async_channel::Sender<Work>,
     take: async_channel::Receiver<Work>,
-    in_flight: Arc<InFlight>,
-    hold: Arc<Hold<L>>,
-}
-
-impl<L: Lookup> Worker<L> {
-    /// Gathers targets until there are no more, or the run is being given up.
-    async fn work(self, judge: Judge<L>) {
-        while let Ok(Work { index, target }) = self.take.recv().await {
-            self.in_flight.set(self.slot, Some(Arc::clone(&target.text)));
-            let gathered = gather(&judge.prober, target).await;
-            let passed = self.hold.put(Held { index, gathered }).await;
-            self.in_flight.set(self.slot, None);
-            let given_up = match passed {
-                Ok(Some(held)) => judge.judge(held).await.is_err(),
-                Ok(None) => false,
-                Err(GivenUp) => true,
-            };
-            if given_up {
-                return;
-            }
+    stop: Stop,
+) -> JoinSet<std::io::Result<()>> {
+    let mut keeper = JoinSet::new();
+    keeper.spawn(async move {
+        let kept = deferred.keep(back, || take.is_closed() && take.is_empty(), &stop).await;
+        if kept.is_err() {
+            stop.at_least(Level::Drain);
         }
-    }
+        kept
+    });
+    keeper
 }
 
 /// The keeper of the hold, and those who judge what it lets go: that comes in bursts, so there are enough of them to use the
@@ -262,8 +328,8 @@ fn judges<L: Lookup>(judge: &Judge<L>, hold: Arc<Hold<L>>, workers: usize) -> Jo
 }
 
 /// What turns gathered targets into rows for the writer.
-struct Judge<L> {
-    prober: Arc<Prober<L>>,
+pub(super) struct Judge<L> {
+    pub(super) prober: Arc<Prober<L>>,
     policy: Arc<Policy>,
     failures: Arc<Failures>,
     rows: mpsc::Sender<(u64, Judged)>,
@@ -283,7 +349,7 @@ impl<L> Clone for Judge<L> {
 impl<L: Lookup> Judge<L> {
     /// Judges a target and gives it to the writer, which has gone only when the run is being given up. A panic costs this
     /// one row, as a fault of ours.
-    async fn judge(&self, held: Held) -> Result<(), GivenUp> {
+    pub(super) async fn judge(&self, held: Held) -> Result<(), GivenUp> {
         let Held { index, gathered } = held;
         let target = gathered.target.clone();
         let assessed =
@@ -382,6 +448,7 @@ mod tests {
             ledger: None,
             smtp_rate: 0.0,
             sockets: 1,
+            again: Again { times: 0, after: Duration::from_secs(1) },
             per_network: 0.0,
             per_provider: 0.0,
             dnsbl_rate: 0.0,
@@ -413,6 +480,8 @@ mod tests {
             rejects: None,
             concurrency: 1,
             hold: 16,
+            again: Again { times: 0, after: Duration::from_secs(1) },
+            scratch: std::env::temp_dir(),
             in_order: true,
             show: Show::None,
             quiet: true,

@@ -41,6 +41,12 @@ pub struct Counts {
     pub taken: AtomicU64,
     /// Targets gathered that wait for a test of their blocklists, now.
     pub held: AtomicU64,
+    /// Targets put aside until a server's network or provider may be contacted, now.
+    pub aside: AtomicU64,
+    /// Targets put aside for their next pass, now.
+    pub later: AtomicU64,
+    /// Targets whose last pass left something that one more might have shown.
+    pub unsettled: AtomicU64,
     /// Targets whose rows are written.
     pub done: AtomicU64,
     /// Rows written.
@@ -254,6 +260,13 @@ impl Progress {
         let held = get(&watched.counts.held);
         if held > 0 {
             parts.push(format!("{} wait for a test of the blocklists", HumanCount(held)));
+        }
+        let aside = [
+            (&watched.counts.aside, "wait for a server's network or provider"),
+            (&watched.counts.later, "wait for another pass"),
+        ];
+        for (count, what) in aside.map(|(count, what)| (get(count), what)).into_iter().filter(|(count, _)| *count > 0) {
+            parts.push(format!("{} {what}", HumanCount(count)));
         }
         let failures = watched.failures.most(3);
         if !failures.is_empty() {

@@ -8,18 +8,24 @@ use std::sync::atomic::Ordering;
 
 use tokio::sync::Semaphore;
 
+use super::deferred::For;
 use super::progress::{Counts, Progress, Total, add, get};
 use super::stop::{Level, Stop};
 use super::{Error, Feed};
 use crate::input::{self, Item, Source};
-use crate::model::target::{Entry, Reject, Target};
+use crate::model::target::{Entry, Reject};
 use crate::output::manifest;
 use crate::plan::{self, Planner};
+use crate::probe::Errand;
 
-/// A target on its way; the index is its place in this run's own order.
+/// A target on its way.
+#[derive(Debug)]
 pub(super) struct Work {
+    /// Its place in this run's own order.
     pub(super) index: u64,
-    pub(super) target: Target,
+    pub(super) errand: Errand,
+    /// What it was put aside for before.
+    pub(super) from: Option<For>,
 }
 
 /// How many rejects are told on stderr when nothing else is wanted.
@@ -107,7 +113,7 @@ impl Reader {
                 let Ok(permit) = self.runtime.block_on(window.acquire()) else { return false };
                 permit.forget();
             }
-            let work = Work { index: self.next, target };
+            let work = Work { index: self.next, errand: Errand::first(target), from: None };
             // Closed means that nothing more is taken: the run is to stop.
             if self.stop.level() > Level::Run || self.give.send_blocking(work).is_err() {
                 return false;

@@ -294,6 +294,7 @@ fn bare(address: IpAddr, session: Session, cause: Cause) -> Host {
         introduced: Introduced::not_asked(cause),
         listings: Vec::new(),
         domains: Vec::new(),
+        earlier: Vec::new(),
         scanned_at: NOW,
     }
 }

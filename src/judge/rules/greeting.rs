@@ -5,6 +5,7 @@
 use super::super::case::{Case, is_positive};
 use super::super::findings::{Findings, Found};
 use super::AGAIN_MS;
+use crate::model::evidence::Earlier;
 use crate::model::finding::Code;
 use crate::model::history::Fact;
 use crate::model::introduction::Introduction;
@@ -104,8 +105,10 @@ fn cut_off(case: &Case<'_>, cause: Cause, out: &mut Findings) {
 
 /// Closed without a byte: once may be an accident.
 fn silent(case: &Case<'_>, waited: u32) -> Found {
-    let first = case.policy.history.first(Fact::GreetingNone(case.host.address));
-    let again = first.is_some_and(|at| at.saturating_add(AGAIN_MS) <= case.host.scanned_at);
+    let before = case.policy.history.first(Fact::GreetingNone(case.host.address));
+    let silent = |earlier: &&Earlier| earlier.cause == Some(Cause::GreetingNone);
+    let in_this_run = case.host.earlier.iter().find(silent).map(|earlier| earlier.scanned_at);
+    let again = before.into_iter().chain(in_this_run).any(|at| at.saturating_add(AGAIN_MS) <= case.host.scanned_at);
     Found::of(Code::GreetingNone).form(usize::from(again)).detail(format!("closed after {waited} ms"))
 }
 

@@ -12,13 +12,13 @@ use super::AGAIN_MS;
 use super::reach::Reach;
 use crate::model::address::Special;
 use crate::model::dns::{Addresses, Answer, Mx};
-use crate::model::evidence::{DnsOutcome, Evidence, Exchange, is_address_text};
+use crate::model::evidence::{DnsOutcome, Earlier, Evidence, Exchange, is_address_text};
 use crate::model::finding::Code;
 use crate::model::history::Fact;
 use crate::model::name::Name;
 use crate::model::observed::{Denial, Observed};
 use crate::model::target::Subject;
-use crate::model::words::{Cause, IntroductionClass, MxStatus, Rule, TargetKind};
+use crate::model::words::{Cause, ConnectStatus, IntroductionClass, MxStatus, Rule, TargetKind};
 
 /// More exchanges or addresses than any sender tries.
 const MANY_EXCHANGES: usize = 10;
@@ -292,11 +292,21 @@ impl<'a> Domain<'a> {
         }
     }
 
-    /// Whether an earlier run could not reach any exchange either, a while before.
+    /// Whether an earlier run, or an earlier pass of this one, could not reach any exchange either, a while before.
     fn was_unreachable(&self) -> bool {
+        let before = |at: i64| at.saturating_add(AGAIN_MS) <= self.evidence.scanned_at;
+        let dead = |earlier: &Earlier| {
+            let dead = [ConnectStatus::Timeout, ConnectStatus::Refused, ConnectStatus::Unreachable];
+            dead.contains(&earlier.connect) && before(earlier.scanned_at)
+        };
+        let mut hosts =
+            self.evidence.routes.iter().flat_map(|route| &route.hosts).filter(|host| host.special.is_none());
+        if hosts.all(|host| host.earlier.iter().any(dead)) {
+            return true;
+        }
         let Subject::Domain(domain) = &self.evidence.target.subject else { return false };
         let first = self.policy.history.first(Fact::AllUnreachable(domain));
-        first.is_some_and(|at| at.saturating_add(AGAIN_MS) <= self.evidence.scanned_at)
+        first.is_some_and(before)
     }
 
     /// Which address families the exchanges have, where all answers are facts.

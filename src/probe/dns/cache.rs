@@ -16,7 +16,7 @@ use crate::probe::memo::{Memo, Size};
 const RECORDS: (u32, u32) = (300, 86_400);
 /// The same for denials: the upper bound is the lowest that RFC 2308 §5 recommends.
 const DENIALS: (u32, u32) = (60, 3_600);
-/// For how many seconds a failure is remembered: the most that RFC 9520 §3.2 allows.
+/// For how many seconds a failure is remembered at most (RFC 9520 §3.2).
 const FAILURE: u32 = 300;
 /// The same for a failure on our side, which may be over sooner.
 const OUR_FAILURE: u32 = 30;
@@ -32,9 +32,10 @@ pub struct Remembered {
 }
 
 impl Remembered {
-    fn new(told: Told, now: Instant) -> Self {
-        let seconds = lifetime(&told);
-        Self { answer: told.answer, until: now + Duration::from_secs(seconds.into()) }
+    fn new(told: Told, now: Instant, failures: Duration) -> Self {
+        let seconds = Duration::from_secs(lifetime(&told).into());
+        let lifetime = if matches!(told.answer, Observed::Failed(_)) { seconds.min(failures) } else { seconds };
+        Self { answer: told.answer, until: now + lifetime }
     }
 }
 
@@ -59,12 +60,13 @@ fn lifetime(told: &Told) -> u32 {
 pub struct Cache<L> {
     lookup: L,
     memo: Memo<Question, Remembered>,
+    failures: Duration,
 }
 
 impl<L: Lookup> Cache<L> {
-    /// An empty memory of at most this many bytes.
-    pub fn new(lookup: L, bytes: u64) -> Self {
-        Self { lookup, memo: Memo::new(bytes, EACH) }
+    /// An empty memory of at most this many bytes, which forgets failures after this time: a later pass shall ask again.
+    pub fn new(lookup: L, bytes: u64, failures: Duration) -> Self {
+        Self { lookup, memo: Memo::new(bytes, EACH), failures }
     }
 
     /// What is asked where nothing is remembered.
@@ -74,7 +76,7 @@ impl<L: Lookup> Cache<L> {
 
     /// The answer, remembered or asked for.
     pub async fn ask(&self, question: &Question) -> Arc<Remembered> {
-        let ask = async || Remembered::new(self.lookup.tell(question).await, Instant::now());
+        let ask = async || Remembered::new(self.lookup.tell(question).await, Instant::now(), self.failures);
         self.memo.get_fresh(question, |remembered| Instant::now() < remembered.until, ask).await
     }
 
@@ -98,7 +100,7 @@ mod tests {
     #[tokio::test]
     async fn each_question_is_asked_once_a_failure_too() {
         let zone = Zone::parse("there.example A 192.0.2.1\nsick.example * !servfail").unwrap();
-        let cache = Arc::new(Cache::new(zone, 1 << 20));
+        let cache = Arc::new(Cache::new(zone, 1 << 20, Duration::MAX));
         let askers = (0..300).map(|number| {
             let cache = Arc::clone(&cache);
             tokio::spawn(async move {
@@ -114,7 +116,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_has_run_out_is_asked_again() {
-        let cache = Cache::new(Zone::parse("there.example A 192.0.2.1").unwrap(), 1 << 20);
+        let cache = Cache::new(Zone::parse("there.example A 192.0.2.1").unwrap(), 1 << 20, Duration::MAX);
         let there = question("there.example");
         let old = Remembered { answer: Observed::failed(Cause::Timeout), until: Instant::now() };
         cache.memo.get(&there, async { old }).await;

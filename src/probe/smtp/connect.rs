@@ -40,9 +40,12 @@ pub(super) async fn connect(endpoint: SocketAddr, limit: Duration) -> Result<Tcp
     }
 }
 
-/// Whose fault an error is that came `after` the attempt began. What is not known to be the server's is ours: descriptors
-/// (EMFILE, ENFILE), local ports (EADDRNOTAVAIL, EADDRINUSE), memory (ENOBUFS, ENOMEM), a local filter (EPERM), no route or
-/// no such family here.
+/// The system has no more descriptors (ENFILE, EMFILE), local ports (EADDRINUSE, EADDRNOTAVAIL, and EAGAIN from connect(2)) or
+/// memory (ENOMEM, ENOBUFS) for a socket: the numbers of Linux.
+const SHORTAGES: &[i32] = &[11, 12, 23, 24, 98, 99, 105];
+
+/// Whose fault an error is that came `after` the attempt began. What is not known to be the server's is ours: a shortage, a
+/// local filter (EPERM), no route or no such family here.
 fn fault(error: &io::Error, after: Duration) -> (ConnectStatus, Cause) {
     match error.kind() {
         ErrorKind::ConnectionRefused => (ConnectStatus::Refused, Cause::ConnectRefused),
@@ -53,6 +56,10 @@ fn fault(error: &io::Error, after: Duration) -> (ConnectStatus, Cause) {
         // RFC 4443 §3.1) when they do not.
         ErrorKind::NetworkUnreachable | ErrorKind::PermissionDenied if after > OWN_ROUTE_LIMIT => {
             (ConnectStatus::Unreachable, Cause::ConnectUnreachable)
+        }
+        ErrorKind::NetworkUnreachable => (ConnectStatus::SelfFault, Cause::NoRoute),
+        _ if error.raw_os_error().is_some_and(|number| SHORTAGES.contains(&number)) => {
+            (ConnectStatus::SelfFault, Cause::OutOfSockets)
         }
         _ => (ConnectStatus::SelfFault, Cause::SelfFault),
     }
@@ -65,10 +72,15 @@ mod tests {
     #[test]
     fn a_fault_of_ours_is_never_the_servers() {
         let (at_once, later) = (Duration::from_micros(100), Duration::from_millis(30));
-        let numbers = [24, 23, 99, 105, 12, 1, 13, 101, 97, 98];
-        for number in numbers {
-            let error = io::Error::from_raw_os_error(number);
-            assert_eq!(fault(&error, at_once), (ConnectStatus::SelfFault, Cause::SelfFault), "{error}");
+        for (cause, numbers) in [
+            (Cause::OutOfSockets, &[24, 23, 99, 105, 12, 98, 11][..]),
+            (Cause::NoRoute, &[101]),
+            (Cause::SelfFault, &[1, 13, 97]),
+        ] {
+            for number in numbers {
+                let error = io::Error::from_raw_os_error(*number);
+                assert_eq!(fault(&error, at_once), (ConnectStatus::SelfFault, cause), "{error}");
+            }
         }
         let told_by_a_router = io::Error::from_raw_os_error(101);
         assert_eq!(fault(&told_by_a_router, later).0, ConnectStatus::Unreachable);

@@ -15,6 +15,8 @@ mod software;
 pub mod tls;
 
 pub use ehlo::{EhloName, Offer, ehlo_name, offer};
+pub(super) use refusal::turns_away;
+pub(super) use session::line_of as first_line;
 pub use session::{Caller, Limits, converse, hold};
 
 #[cfg(test)]

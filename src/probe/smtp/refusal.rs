@@ -4,6 +4,10 @@
 
 use std::net::IpAddr;
 
+use super::reply::lower_text;
+use crate::model::smtp::{Reply, Session};
+use crate::model::words::{Cause, SmtpStatus};
+
 /// Words of a refusal that speaks of our address, our reverse name or a list we are on.
 const ABOUT_US_WORDS: &[&str] = &[
     "ptr",
@@ -36,6 +40,38 @@ const NO_SERVICE: &[&str] = &[
     "does not accept e-mail",
     "doesn't accept mail",
 ];
+
+/// How servers say that they have had too many connections, from us or from all.
+const LIMITS: &[&str] = &[
+    "too many connections",
+    "too many concurrent",
+    "too many sessions",
+    "too many simultaneous",
+    "connection limit",
+    "connection rate",
+    "rate limit",
+    "ratelimit",
+    "throttl",
+    "try again later",
+    "try later",
+];
+/// What is put off for being unknown is not put off for being too many.
+const GREYLISTING: &[&str] = &["greylist", "graylist", "grey list", "gray list"];
+
+/// Whether a session ended in a way that speaks of all that we do there, not of one server's state: 421 (RFC 5321 §3.8), a limit,
+/// a refusal that names us. Whoever goes on then asks to be banned.
+pub(in crate::probe) fn turns_away(session: &Session) -> bool {
+    let limited = |reply: &Reply| {
+        let text = lower_text(reply);
+        let says = |phrases: &[&str]| phrases.iter().any(|phrase| text.contains(phrase));
+        reply.code >= 400 && says(LIMITS) && !says(GREYLISTING)
+    };
+    let away = |reply: &Reply| reply.complete && (reply.code == 421 || limited(reply));
+    let replies = [&session.greeting, &session.ehlo, &session.helo];
+    // Where every reply that is kept was positive, 421 came to STARTTLS or inside TLS.
+    let after = session.status == SmtpStatus::Deferred && session.tls.detail.is_some();
+    session.cause == Some(Cause::ScannerBlocked) || after || replies.into_iter().flatten().any(away)
+}
 
 /// Whether a refusal speaks of a list, of our reverse name or of our address.
 pub(super) fn speaks_of_us(code: u16, text: &str, own: Option<IpAddr>) -> bool {
@@ -77,6 +113,25 @@ mod tests {
             ("no", "203.0.113.9", false),
         ] {
             assert_eq!(speaks_of_us(550, text, Some(address.parse().unwrap())), ours, "{text}");
+        }
+    }
+
+    #[test]
+    fn limits_turn_us_away_and_greylisting_does_not() {
+        for (code, text, away) in [
+            (421, "4.7.0 closing", true),
+            (450, "4.7.1 too many connections from your network", true),
+            (451, "Try again later", true),
+            (451, "greylisted, try again later", false),
+            (452, "disk full", false),
+            (554, "5.7.1 connection rate limit exceeded", true),
+            (554, "no", false),
+            (220, "mail.example.org we throttle", false),
+        ] {
+            let greeting = Reply { code, lines: vec![text.into()], complete: true, ..Reply::default() };
+            let session =
+                Session { greeting: Some(greeting), ..Session::none(25, crate::model::words::ConnectStatus::Open) };
+            assert_eq!(turns_away(&session), away, "{code} {text}");
         }
     }
 

@@ -323,7 +323,7 @@ const fn word_of(end: End) -> &'static str {
 }
 
 /// A reply's first line, capped.
-fn line_of(reply: &Reply) -> String {
+pub(in crate::probe) fn line_of(reply: &Reply) -> String {
     let text: String = reply.lines.first().map_or("", |line| line).chars().take(200).collect();
     format!("{} {text}", reply.code)
 }
