@@ -5,6 +5,7 @@
 
 use std::fs::{self, File};
 use std::io::{IsTerminal as _, Read as _};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,6 +65,10 @@ const IN_FLIGHT_PER_MIB: usize = 50;
 const OTHER_DESCRIPTORS: u64 = 200;
 /// Patience with a resolver over all repetitions: one recursive resolver's own patience with the world.
 const DNS_PATIENCE: Duration = Duration::from_secs(15);
+
+/// Public addresses that no network may do without: those of a root name server, a.root-servers.net.
+const ROOT_V4: Ipv4Addr = Ipv4Addr::new(198, 41, 0, 4);
+const ROOT_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0x503, 0xba3e, 0, 0, 0, 2, 0x30);
 
 /// The largest --concurrency: each target in flight costs memory, and no machine has sockets for more.
 const MOST_IN_FLIGHT: usize = 1_000_000;
@@ -234,6 +239,9 @@ pub fn scan_in(args: typed::Scan, lab: Option<Lab>) -> Result<Meant, Error> {
         _ if args.resolver.is_empty() => system_upstreams()?,
         _ => args.resolver.clone(),
     };
+    let families = Families { v4: !args.ipv6_only, v6: !args.ipv4_only };
+    let (routed, note) = if world.is_some() { (Families { v4: true, v6: true }, None) } else { routed(families) };
+    notes.extend(note);
     let profile = profile(args.profile);
     let exclusions = Arc::new(plan::exclude::read(&args.exclude)?);
     let job = Job {
@@ -256,7 +264,8 @@ pub fn scan_in(args: typed::Scan, lab: Option<Lab>) -> Result<Meant, Error> {
         },
         probe: probe::Settings {
             wanted: wanted(&args),
-            families: Families { v4: !args.ipv6_only, v6: !args.ipv4_only },
+            families,
+            routed,
             allowed: Allowed::new(allowed(&args.allow_special, world)?),
             exclusions,
             naming,
@@ -474,6 +483,30 @@ fn descriptors() -> Result<(u64, Vec<String>), Error> {
         return Err(Error::Descriptors(limit));
     }
     Ok((limit, Vec::new()))
+}
+
+/// In which families this machine has a route to the public Internet, and what there is to say of it. Nothing is sent: the
+/// system looks a route up for a datagram that never leaves. A machine without any is not one of the other family: its servers
+/// are not reached for a fault of ours.
+fn routed(wanted: Families) -> (Families, Option<String>) {
+    let has = |from: SocketAddr, to: SocketAddr| UdpSocket::bind(from).and_then(|socket| socket.connect(to)).is_ok();
+    let v4 = has((Ipv4Addr::UNSPECIFIED, 0).into(), (ROOT_V4, 53).into());
+    let v6 = has((Ipv6Addr::UNSPECIFIED, 0).into(), (ROOT_V6, 53).into());
+    match (v4, v6) {
+        (false, false) => {
+            let note = "this machine has no route to the Internet: connections there fail (no-route)";
+            (Families { v4: true, v6: true }, Some(note.to_owned()))
+        }
+        (true, false) if wanted.v6 => {
+            let note = "this machine has no IPv6 route: IPv6 servers are not contacted (no-local-v6)";
+            (Families { v4, v6 }, Some(note.to_owned()))
+        }
+        (false, true) if wanted.v4 => {
+            let note = "this machine has no IPv4 route: IPv4 servers are not contacted (no-local-v4)";
+            (Families { v4, v6 }, Some(note.to_owned()))
+        }
+        _ => (Families { v4, v6 }, None),
+    }
 }
 
 fn wanted(args: &typed::Scan) -> Wanted {

@@ -96,6 +96,22 @@ fn differences(output: &Path, lab: &Lab, profile: Profile) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_puts_two_passes_off_is_good_in_the_third() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("census.jsonl");
+    let lab = Lab::start(Settings::new(7, 100)).await.unwrap();
+    let more = ["s55.lab.test", "s01.lab.test", "--retries", "2", "--retry-after", "1s", "--starttls"];
+    let (outcome, _lab) = scan_of(lab, &output, &more).await;
+    assert!(outcome.complete);
+    let rows = rows(&output);
+    assert_eq!(rows.len(), 2);
+    for row in rows.values() {
+        let attempts = if row["target"] == "s55.lab.test" { 3 } else { 1 };
+        assert_eq!((&row["verdict"], &row["attempts"]), (&"conformant".into(), &attempts.into()), "{row}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_scan_of_the_lab_equals_its_truth_in_both_quick_profiles() {
     let folder = tempfile::tempdir().unwrap();
     let output = folder.path().join("census.jsonl");

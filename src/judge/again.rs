@@ -3,6 +3,7 @@
 
 use super::scene::*;
 use crate::model::dns::Addresses;
+use crate::model::evidence::Earlier;
 use crate::model::finding::Code::{self, *};
 use crate::model::history::Fact;
 use crate::model::observed::Observed;
@@ -47,6 +48,40 @@ fn a_domain_that_is_unreachable_again_fails() {
     assert_eq!(row(&scene).0, "UUUUPPU", "maybe the same outage");
     scene.knows(&[(Fact::AllUnreachable(&name("s48.lab.test")), DAY)]);
     assert_eq!(row(&scene).0, "UUUUPPU", "another domain");
+}
+
+#[test]
+fn an_earlier_pass_of_the_same_run_counts_like_an_earlier_run() {
+    let earlier = |scene: &mut Scene, before: i64, cause: Cause, connect: ConnectStatus| {
+        let host = scene.host();
+        let scanned_at = host.scanned_at - before;
+        host.earlier =
+            vec![Earlier { scanned_at, connect, status: SmtpStatus::NoGreeting, cause: Some(cause), reply: None }];
+    };
+    let mut silent = Scene::good(60);
+    silent.ends(Session {
+        status: SmtpStatus::NoGreeting,
+        cause: Some(Cause::GreetingNone),
+        ..Session::none(25, ConnectStatus::Open)
+    });
+    for (before, cause, letters) in [
+        (14 * MINUTE, Cause::GreetingNone, "UUUUPPP"),
+        (15 * MINUTE, Cause::GreetingNone, "FNNNPPP"),
+        (15 * MINUTE, Cause::Deferred, "UUUUPPP"),
+    ] {
+        earlier(&mut silent, before, cause, ConnectStatus::Open);
+        assert_eq!(row(&silent), (letters.to_owned(), vec![GreetingNone]), "{before} ms before, {cause}");
+    }
+    let mut dead = Scene::good(47);
+    dead.ends(Session::none(25, ConnectStatus::Timeout));
+    for (before, connect, letters) in [
+        (14 * MINUTE, ConnectStatus::Timeout, "UUUUPPU"),
+        (15 * MINUTE, ConnectStatus::Timeout, "UUUUPPF"),
+        (15 * MINUTE, ConnectStatus::Open, "UUUUPPU"),
+    ] {
+        earlier(&mut dead, before, Cause::ConnectTimeout, connect);
+        assert_eq!(row(&dead).0, letters, "{before} ms before, {connect}");
+    }
 }
 
 #[test]

@@ -20,7 +20,7 @@ use super::quarantine::Stamped;
 use super::shelf::Taken;
 use super::smtp::{self, session};
 use super::{Errand, Prober};
-use crate::model::address::neighbourhood;
+use crate::model::address::{neighbourhood, special};
 use crate::model::dns::{Addresses, Answer, Data, Pick, Question, RecordType, Records, reverse_name};
 use crate::model::evidence::{Earlier, Forward, Host, Introduced};
 use crate::model::introduction::Introduction;
@@ -32,7 +32,7 @@ use crate::model::words::{Basis, Cause, ConnectStatus, IntroducedBy, SmtpStatus}
 /// How many PTR names are looked up forward.
 const PTR_NAMES: usize = 10;
 /// Sockets at a time that are not given up, however few this machine seems to have.
-const FEWEST: usize = 8;
+const FEWEST: usize = 16;
 /// How often a connection is tried that this machine has no socket for, and the time between, which grows.
 const SHORT_OF_SOCKETS: u32 = 5;
 const SHORTAGE: Duration = Duration::from_millis(100);
@@ -290,7 +290,9 @@ impl<L: Lookup> Prober<L> {
         let settings = &self.settings;
         let unasked = match address {
             _ if !settings.wanted.smtp => Some(Cause::NotAsked),
-            _ if settings.families.allow(address) => None,
+            _ if settings.families.allow(address) && (settings.routed.allow(address) || special(address).is_some()) => {
+                None
+            }
             IpAddr::V4(_) => Some(Cause::NoLocalV4),
             IpAddr::V6(_) => Some(Cause::NoLocalV6),
         };
@@ -444,7 +446,9 @@ impl Sockets {
     /// There is no such socket on this machine: from now on one fewer is used, down to a few.
     fn give_up(&self, socket: SemaphorePermit<'_>) {
         let most = self.at_first.saturating_sub(FEWEST);
-        let less = |fewer: usize| (fewer < most).then_some(fewer + 1);
+        let used = |fewer: usize| self.at_first - fewer - self.free.available_permits();
+        // Where few are in use it is not we who have taken them all.
+        let less = |fewer: usize| (fewer < most && used(fewer) >= FEWEST).then_some(fewer + 1);
         if self.fewer.fetch_update(Ordering::AcqRel, Ordering::Acquire, less).is_ok() {
             socket.forget();
         }

@@ -270,8 +270,8 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn name(text: &str) -> Option<Name> {
-        Some(Name::parse(text).unwrap())
+    fn name(text: &str) -> Name {
+        Name::parse(text).unwrap()
     }
 
     const PAUSE: Duration = Duration::from_millis(40);
@@ -300,13 +300,13 @@ mod tests {
     fn both_groups_must_agree_and_none_is_taken_otherwise() {
         let manners = manners(1e6, 1e6);
         let (here, there) = (network("192.0.2.0/24"), network("192.0.3.0/24"));
-        let held = manners.ask(here, name("example.org")).unwrap();
-        assert!(manners.ask(there, name("example.org")).is_err(), "the provider's connection has not left");
-        drop(manners.ask(there, name("example.net")).unwrap());
+        let held = manners.ask(here, Some(name("example.org"))).unwrap();
+        assert!(manners.ask(there, Some(name("example.org"))).is_err(), "the provider's connection has not left");
+        drop(manners.ask(there, Some(name("example.net"))).unwrap());
         held.depart();
         std::thread::sleep(Duration::from_millis(1));
         assert!(
-            manners.ask(there, name("example.org")).is_ok(),
+            manners.ask(there, Some(name("example.org"))).is_ok(),
             "neither the failed attempt nor the dropped one counts"
         );
     }
@@ -331,20 +331,20 @@ mod tests {
     fn a_group_that_turned_us_away_is_left_alone_and_then_tried_by_one() {
         let manners = manners(1e6, 1e6);
         let (here, there) = (network("192.0.2.0/24"), network("192.0.3.0/24"));
-        let away = manners.ask(here, name("example.org")).unwrap();
+        let away = manners.ask(here, Some(name("example.org"))).unwrap();
         away.depart();
         away.end(Sign::TurnedAway);
         for (network, provider) in [(here, name("example.net")), (there, name("example.org"))] {
-            assert_eq!(manners.ask(network, provider).unwrap_err(), Refusal::TurnedAway);
+            assert_eq!(manners.ask(network, Some(provider)).unwrap_err(), Refusal::TurnedAway);
         }
-        assert!(manners.ask(there, name("example.net")).is_ok());
+        assert!(manners.ask(there, Some(name("example.net"))).is_ok());
         std::thread::sleep(PAUSE);
         let probe = manners.ask(here, None).unwrap();
         probe.depart();
         std::thread::sleep(Duration::from_millis(1));
         assert!(manners.ask(here, None).is_err(), "one at a time until it takes us");
         probe.end(Sign::Welcome);
-        let (one, _two) = (manners.ask(here, None).unwrap(), ());
+        let one = manners.ask(here, None).unwrap();
         one.depart();
         std::thread::sleep(Duration::from_millis(1));
         assert!(manners.ask(here, None).is_ok());
@@ -354,9 +354,11 @@ mod tests {
     fn without_a_rate_there_is_no_regard() {
         let manners = manners(0.0, 0.0);
         let here = network("192.0.2.0/24");
-        let leaves: Vec<_> = (0..10).map(|_| manners.ask(here, name("example.org")).unwrap()).collect();
-        leaves.into_iter().for_each(|leave| leave.end(Sign::TurnedAway));
-        assert!(manners.ask(here, name("example.org")).is_ok());
+        let leaves: Vec<_> = (0..10).map(|_| manners.ask(here, Some(name("example.org"))).unwrap()).collect();
+        for leave in leaves {
+            leave.end(Sign::TurnedAway);
+        }
+        assert!(manners.ask(here, Some(name("example.org"))).is_ok());
         assert!(manners.networks().by_key.is_empty());
     }
 
@@ -364,7 +366,7 @@ mod tests {
     fn groups_at_rest_are_forgotten_and_the_smallest_rate_is_one() {
         let manners = manners(0.0, 1_000_000.0);
         for number in 0..20_000 {
-            let leave = manners.ask(network("192.0.2.0/24"), name(&format!("n{number}.example"))).unwrap();
+            let leave = manners.ask(network("192.0.2.0/24"), Some(name(&format!("n{number}.example")))).unwrap();
             leave.depart();
             drop(leave);
         }

@@ -151,6 +151,8 @@ pub struct Settings {
     pub wanted: Wanted,
     /// Which address families.
     pub families: Families,
+    /// In which of them this machine has a route to the public Internet.
+    pub routed: Families,
     /// Special-purpose networks that count as public.
     pub allowed: Allowed,
     /// Who is never contacted.

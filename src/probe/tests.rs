@@ -39,6 +39,7 @@ fn settings(endpoint: SocketAddr) -> Settings {
     Settings {
         wanted: Wanted::ALL,
         families: Families { v4: true, v6: true },
+        routed: Families { v4: true, v6: true },
         allowed: Allowed::new(vec!["192.0.2.0/24".parse().unwrap()]),
         exclusions: Arc::default(),
         naming: Naming::default(),

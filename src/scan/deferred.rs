@@ -8,7 +8,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::io;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -65,6 +65,8 @@ pub(super) struct Deferred<L> {
     counts: Arc<Counts>,
     /// Targets that are through: no worker and no queue has them any more.
     through: AtomicU64,
+    /// Some target did not get all that the run is meant to give it.
+    cut_short: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -106,6 +108,7 @@ impl<L: Lookup> Deferred<L> {
             wake: Notify::new(),
             counts,
             through: AtomicU64::new(0),
+            cut_short: AtomicBool::new(false),
         }
     }
 
@@ -164,6 +167,16 @@ impl<L: Lookup> Deferred<L> {
             }
             _ => {}
         }
+    }
+
+    /// A target is given up with the run.
+    pub(super) fn give_up(&self) {
+        self.cut_short.store(true, Ordering::Release);
+    }
+
+    /// Whether some target did not get all that the run is meant to give it.
+    pub(super) fn is_cut_short(&self) -> bool {
+        self.cut_short.load(Ordering::Acquire)
     }
 
     /// The reader has ended, or a worker is done with what it gave: maybe nothing is left.
@@ -275,6 +288,9 @@ impl<L: Lookup> Deferred<L> {
         let mut ready = Vec::new();
         let mut guard = self.inner();
         let inner = &mut *guard;
+        if inner.waiting.values().any(|waiting| waiting.queue.length() > 0) {
+            self.give_up();
+        }
         let near = |(what, _): &(&For, &mut Waiting)| matches!(what, For::Pass | For::Obstacle(Obstacle::Session(_)));
         for (what, waiting) in inner.waiting.iter_mut().filter(near) {
             while (ready.len() as u64) < MOST

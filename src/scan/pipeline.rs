@@ -134,7 +134,7 @@ pub(super) async fn run<L: Lookup>(parts: Parts<L>) -> Result<Done, Error> {
         returned,
         in_flight,
         hold: Arc::clone(&hold),
-        deferred,
+        deferred: Arc::clone(&deferred),
         passes: parts.again.times.saturating_add(1),
         counts,
         stop: stop.clone(),
@@ -158,7 +158,8 @@ pub(super) async fn run<L: Lookup>(parts: Parts<L>) -> Result<Done, Error> {
     if let Some(window) = window {
         window.close();
     }
-    let done = end(reader, writer, halted, &stop).await?;
+    let cut_short = halted || deferred.is_cut_short();
+    let done = end(reader, writer, cut_short, &stop).await?;
     kept.map_err(|source| Error::System { what: "read back the targets that were put aside", source })?;
     Ok(done)
 }
@@ -265,7 +266,7 @@ fn write(
 async fn end(
     reader: oneshot::Receiver<Result<Inputs, Error>>,
     writer: oneshot::Receiver<Result<Writer, output::Error>>,
-    halted: bool,
+    cut_short: bool,
     stop: &Stop,
 ) -> Result<Done, Error> {
     let written = writer.await.expect("the writer does not panic")?;
@@ -275,7 +276,7 @@ async fn end(
         // Stopped, and still inside a read that may never return: it ends with the process.
         () = async { stop.reached(Level::Drain).await; tokio::time::sleep(PARTING).await } => Ok((Vec::new(), false)),
     };
-    let complete = !halted && matches!(read, Ok((_, true)));
+    let complete = !cut_short && matches!(read, Ok((_, true)));
     let tally = written.finish(if complete { Ending::Complete } else { Ending::CutShort })?;
     let (inputs, _) = read?;
     Ok(Done { complete, tally, inputs })
@@ -437,6 +438,7 @@ mod tests {
         let settings = Settings {
             wanted: Wanted { mx: true, ptr: false, smtp: false, dnsbl: false },
             families: Families { v4: true, v6: true },
+            routed: Families { v4: true, v6: true },
             allowed: Allowed::new(Vec::new()),
             exclusions: Arc::default(),
             naming,

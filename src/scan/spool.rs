@@ -150,19 +150,16 @@ mod tests {
             let mut expected: [VecDeque<Vec<u8>>; 4] = Default::default();
             let (mut waiting, mut most) = (0, 0);
             for (number, (queue, length)) in steps.into_iter().enumerate() {
-                match length {
-                    Some(length) => {
-                        let record = vec![u8::try_from(number % 251).unwrap(); length];
-                        spool.push(&mut queues[queue], &record).unwrap();
-                        expected[queue].push_back(record);
-                        waiting += 1;
-                        most = most.max(waiting);
-                    }
-                    None => {
-                        let taken = spool.pop(&mut queues[queue]).unwrap();
-                        waiting -= usize::from(taken.is_some());
-                        prop_assert_eq!(taken, expected[queue].pop_front());
-                    }
+                if let Some(length) = length {
+                    let record = vec![u8::try_from(number % 251).unwrap(); length];
+                    spool.push(&mut queues[queue], &record).unwrap();
+                    expected[queue].push_back(record);
+                    waiting += 1;
+                    most = most.max(waiting);
+                } else {
+                    let taken = spool.pop(&mut queues[queue]).unwrap();
+                    waiting -= usize::from(taken.is_some());
+                    prop_assert_eq!(taken, expected[queue].pop_front());
                 }
                 prop_assert_eq!(queues[queue].length(), expected[queue].len() as u64);
             }

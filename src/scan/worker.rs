@@ -82,7 +82,10 @@ impl<L: Lookup> Worker<L> {
             match gathered {
                 // It is under way, and will be over.
                 Err(Obstacle::Session(_)) if stopping => {}
-                Err(_) if stopping => return None,
+                Err(_) if stopping => {
+                    self.deferred.give_up();
+                    return None;
+                }
                 // Where nothing can be written its worker waits for it.
                 Err(obstacle) => work = self.deferred.until_gone(work, obstacle)?,
                 Ok(gathered) => {
