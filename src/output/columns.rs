@@ -172,7 +172,7 @@ pub static COLUMNS: &[Column] = &[
         |row| certificate(row, |certificate| texts(&certificate.names))),
     column("tls_cert_trust", Kind::Word(CertTrust::WORDS), "whether the certificate would be trusted for the exchange; never a reason to stop", trust),
     column("tls_cert_not_after", Kind::Timestamp, "when the certificate ends",
-        |row| certificate(row, |certificate| certificate.not_after.checked_mul(1_000).map_or(Cell::Null, Cell::Time))),
+        |row| certificate(row, |certificate| time(certificate.not_after))),
     column("introduction", Kind::Text, "the name that is judged: the greeting's, else the EHLO reply's, or the one that was recorded",
         |row| host(row, |host| maybe_text(host.introduction.as_ref().map(|introduction| &*introduction.text)))),
     column("introduced_by", Kind::Word(IntroducedBy::WORDS), "where the introduction comes from",
@@ -236,6 +236,11 @@ fn word<'a>(word: Option<&'static str>) -> Cell<'a> {
 
 fn texts(texts: &[Box<str>]) -> Cell<'_> {
     Cell::List(texts.iter().map(|text| Cow::Borrowed(&**text)).collect())
+}
+
+/// Seconds since 1970.
+fn time<'a>(seconds: i64) -> Cell<'a> {
+    seconds.checked_mul(1_000).map_or(Cell::Null, Cell::Time)
 }
 
 /// A name as rows show it: the root is a dot, for an empty cell would be null.
@@ -332,10 +337,10 @@ fn cut(text: &str, cap: usize) -> &str {
 /// The chain's trust, and the name beside it: a sound chain for another host is no trust.
 fn trust(row: Row<'_>) -> Cell<'_> {
     tls(row, |tls| {
-        let Some(certificate) = &tls.certificate else { return Cell::Null };
-        let other_name = certificate.chain == CertTrust::Trusted
+        let Some(chain) = tls.certificate.as_ref().and_then(|certificate| certificate.chain) else { return Cell::Null };
+        let other_name = chain == CertTrust::Trusted
             && row.exchange().is_some_and(|exchange| tls.is_for_another(exchange.name.as_str()));
-        Cell::Word(if other_name { CertTrust::NameMismatch } else { certificate.chain }.as_str())
+        Cell::Word(if other_name { CertTrust::NameMismatch } else { chain }.as_str())
     })
 }
 
