@@ -111,6 +111,7 @@ pub(super) fn host(address: &str) -> Host {
     session.extensions = vec!["STARTTLS".into(), "8BITMIME".into()];
     session.tls = Tls {
         version: Some("TLSv1.3".into()),
+        cipher: Some("TLS_AES_256_GCM_SHA384".into()),
         certificate: Some(certificate(&["*.example.org", "example.org"], CertTrust::Trusted)),
         ..Tls::none(TlsStatus::Ok)
     };
