@@ -120,7 +120,7 @@ pub struct Certificate {
     pub not_after: i64,
     /// Key algorithm and bits, such as `rsa-2048`, `ecdsa-256`, `ed25519`.
     pub key: Box<str>,
-    /// SHA-256 of the key as it stands in the certificate (SubjectPublicKeyInfo, RFC 6698 §2.1.2), lower-case hex; empty
+    /// SHA-256 of the key as it stands in the certificate (`SubjectPublicKeyInfo`, RFC 6698 §2.1.2), lower-case hex; empty
     /// in evidence that was kept before it was looked at.
     #[serde(default, skip_serializing_if = "is_default")]
     pub key_sha256: Box<str>,

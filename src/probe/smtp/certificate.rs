@@ -204,7 +204,8 @@ fn capped(text: &[u8]) -> Box<str> {
     escape(text.get(..TEXT_CAP).unwrap_or(text))
 }
 
-fn hex(bytes: &[u8]) -> Box<str> {
+/// Lower-case hex.
+pub(super) fn hex(bytes: &[u8]) -> Box<str> {
     let mut text = String::with_capacity(bytes.len() * 2);
     for byte in bytes {
         write!(text, "{byte:02x}").expect("writing to a String cannot fail");

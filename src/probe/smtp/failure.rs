@@ -14,9 +14,11 @@ use crate::model::words::{TlsFailure, Unproven};
 
 /// Octets kept of an error's text.
 const DETAIL_CAP: usize = 200;
+/// The content type of alerts, at the beginning of their record (RFC 8446 §5.1).
+const ALERT: u8 = 21;
 
-/// A handshake that ended with an error. `head` is how the server's answer began, `shown` whether it came to a certificate.
-pub(super) fn failed(error: &io::Error, head: &[u8], shown: bool) -> Tls {
+/// A handshake that ended with an error; `head` is how the server's answer began.
+pub(super) fn failed(error: &io::Error, head: &[u8]) -> Tls {
     let text = error.to_string();
     let text = escape(text.as_bytes().get(..DETAIL_CAP).unwrap_or(text.as_bytes()));
     if let Some(failed) = not_tls(head, &text) {
@@ -28,8 +30,10 @@ pub(super) fn failed(error: &io::Error, head: &[u8], shown: bool) -> Tls {
     let chosen = chosen(head);
     let failure = match error {
         // RFC 5246 §7.2.2, RFC 8446 §6.2: the version offered is known and not supported. We offer 1.2 and 1.3, and nothing
-        // is newer, so a server that refuses both has older ones only. Not so when it has gone on to a certificate before.
-        Error::AlertReceived(AlertDescription::ProtocolVersion) if !shown => TlsFailure::OldProtocol,
+        // is newer, so a server that refuses both has older ones only. Not so when it has agreed to one before.
+        Error::AlertReceived(AlertDescription::ProtocolVersion) if head.first() == Some(&ALERT) => {
+            TlsFailure::OldProtocol
+        }
         Error::AlertReceived(AlertDescription::HandshakeFailure | AlertDescription::InsufficientSecurity) => {
             TlsFailure::NoCommonCipher
         }
@@ -205,17 +209,17 @@ mod tests {
     use super::*;
 
     fn by_rustls(error: Error, head: &[u8]) -> Tls {
-        failed(&io::Error::new(ErrorKind::InvalidData, error), head, false)
+        failed(&io::Error::new(ErrorKind::InvalidData, error), head)
     }
 
-    const ALERT: &[u8] = b"\x15\x03\x01\x00\x02\x02\x46";
+    const REFUSAL: &[u8] = b"\x15\x03\x01\x00\x02\x02\x46";
 
     #[test]
     fn a_server_is_old_only_by_its_own_word() {
         let refused = Error::AlertReceived(AlertDescription::ProtocolVersion);
-        let tls = by_rustls(refused.clone(), ALERT);
+        let tls = by_rustls(refused.clone(), REFUSAL);
         assert_eq!((tls.failure, tls.alert.as_deref()), (Some(TlsFailure::OldProtocol), Some("protocol_version")));
-        let midway = failed(&io::Error::new(ErrorKind::InvalidData, refused), b"\x16\x03\x03", true);
+        let midway = by_rustls(refused, b"\x16\x03\x03");
         assert_eq!((midway.failure, midway.alert.as_deref()), (Some(TlsFailure::Alert), Some("protocol_version")));
 
         let incompatible = || Error::PeerIncompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13);
@@ -240,7 +244,7 @@ mod tests {
             (116, "certificate_required", TlsFailure::Alert),
             (200, "200", TlsFailure::Alert),
         ] {
-            let tls = by_rustls(Error::AlertReceived(number.into()), ALERT);
+            let tls = by_rustls(Error::AlertReceived(number.into()), REFUSAL);
             assert_eq!((tls.alert.as_deref(), tls.failure), (Some(name), Some(word)));
         }
         // Whatever rustls has a name for is in our table.
@@ -269,7 +273,7 @@ mod tests {
             (ErrorKind::TimedOut, TlsFailure::Timeout),
             (ErrorKind::OutOfMemory, TlsFailure::SelfFault),
         ] {
-            assert_eq!(failed(&kind.into(), b"", false).failure, Some(word));
+            assert_eq!(failed(&kind.into(), b"").failure, Some(word));
         }
     }
 
@@ -277,12 +281,12 @@ mod tests {
     fn what_begins_like_no_record_is_no_tls_however_it_ends() {
         let closed = || io::Error::from(ErrorKind::UnexpectedEof);
         for head in [&b"4"[..], b"454 no\r\n", b"\x16\x02", b"\x80\x2e\x04"] {
-            let tls = failed(&closed(), head, false);
+            let tls = failed(&closed(), head);
             assert_eq!((tls.failure, late(head).failure), (Some(TlsFailure::NotTls), Some(TlsFailure::NotTls)));
             assert!(tls.detail.unwrap().ends_with(&*escape(head)));
         }
         for head in [&b""[..], b"\x15", b"\x16\x03\x01"] {
-            assert_eq!(failed(&closed(), head, false).failure, Some(TlsFailure::Closed));
+            assert_eq!(failed(&closed(), head).failure, Some(TlsFailure::Closed));
             assert_eq!(late(head).failure, Some(TlsFailure::Timeout));
         }
     }

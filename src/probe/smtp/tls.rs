@@ -94,7 +94,7 @@ impl Client {
         let shown = recorder.shown();
         let (mut tls, stream) = match shaken {
             Ok(Ok(stream)) => (channel(stream.get_ref().1), Some(stream)),
-            Ok(Err(error)) => (failure::failed(&error, &head.octets(), !shown.chain.is_empty()), None),
+            Ok(Err(error)) => (failure::failed(&error, &head.octets()), None),
             Err(_) => (failure::late(&head.octets()), None),
         };
         tls.server_name = sent.map(|name| name.to_str().into());
