@@ -12,6 +12,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use fixture::{Row, Servers};
+use serde_json::Value;
 
 const LIST: &str = "dnsbl.mxcensus-fixture.org";
 
@@ -88,6 +89,33 @@ fn real_servers_are_judged_as_they_are_configured() {
     let sessions = servers.sessions_of("mx1");
     assert_eq!(sessions.len(), 1, "{sessions:?}");
     assert!(sessions.iter().all(|session| session.ends_with("ehlo=2 starttls=1 quit=1 commands=4")), "{sessions:?}");
+}
+
+#[test]
+fn what_a_real_handshake_shows_stands_in_the_evidence() {
+    let servers = Servers::start();
+    let evidence = servers.file("evidence.jsonl");
+    let input = "right.mxcensus-fixture.org\nnameless.mxcensus-fixture.org\nsmallkey.mxcensus-fixture.org\n";
+    let options = ["--dnsbl", LIST, "--order", "input", "--evidence", evidence.to_str().unwrap()];
+    assert_eq!(servers.scan(&options, input).len(), 3);
+    let text = std::fs::read_to_string(evidence).unwrap();
+    let shown: Vec<Value> = text
+        .lines()
+        .skip(1)
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .map(|evidence| evidence.pointer("/routes/0/hosts/0/session/tls").unwrap().clone())
+        .collect();
+    let [right, old, small] = &shown[..] else { panic!("{} records", shown.len()) };
+    let fact = |tls: &Value, name: &str| tls.get(name).and_then(|fact| fact.as_str()).map(str::to_owned);
+    assert_eq!(fact(right, "group").as_deref(), Some("x25519"));
+    assert_eq!(fact(right, "server_name").as_deref(), Some("mx1.mxcensus-fixture.org"));
+    assert_eq!(fact(old, "failure").as_deref(), Some("old-protocol"));
+    assert_eq!(fact(old, "alert").as_deref(), Some("protocol_version"));
+    let certificate = small.get("certificate").unwrap();
+    assert_eq!(fact(certificate, "signature").as_deref(), Some("sha256WithRSAEncryption"));
+    // `openssl x509 -in small-certificate.pem -pubkey -noout | openssl pkey -pubin -outform der | sha256sum`
+    let key = "dd6c4028bac644c49668bbe2e001ae3d2f026c55c970326fb81aa85277422916";
+    assert_eq!(fact(certificate, "key_sha256").as_deref(), Some(key));
 }
 
 #[test]

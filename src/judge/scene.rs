@@ -344,11 +344,14 @@ impl Scene {
             names: names.iter().map(|name| (*name).into()).collect(),
             subject: "CN=x".into(),
             issuer: "CN=x".into(),
+            self_issued: true,
             not_before: 0,
             not_after,
             key: "ed25519".into(),
+            key_sha256: "00".into(),
+            signature: "ed25519".into(),
             sha256: "00".into(),
-            chain,
+            chain: Some(chain),
         });
     }
 

@@ -22,4 +22,5 @@ pub mod smtp;
 mod stored;
 pub mod tables;
 pub mod target;
+pub mod tls;
 pub mod words;

@@ -5,7 +5,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::stored::{is_default, octets};
-use super::words::{Cause, CertTrust, ConnectStatus, SmtpStatus, TlsStatus, words};
+pub use super::tls::{Certificate, Tls};
+use super::words::{Cause, ConnectStatus, SmtpStatus, TlsStatus, words};
 
 /// One complete reply (RFC 5321 §4.2), or what there was of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -120,81 +121,6 @@ pub struct Greeting {
     pub no_service: bool,
 }
 
-/// The certificate and channel of a STARTTLS handshake.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Tls {
-    /// What it came to.
-    pub status: TlsStatus,
-    /// `TLSv1.2` or `TLSv1.3`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub version: Option<Box<str>>,
-    /// The cipher suite's IANA name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cipher: Option<Box<str>>,
-    /// The server name sent (SNI).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub server_name: Option<Box<str>>,
-    /// The leaf certificate.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub certificate: Option<Certificate>,
-    /// The alert or error text of a failed handshake, escaped and capped.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub detail: Option<Box<str>>,
-    /// Bytes of plaintext that followed the STARTTLS reply and were dropped.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub injected_bytes: u32,
-    /// Keywords of the EHLO reply inside TLS.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub extensions: Vec<Box<str>>,
-}
-
-impl Tls {
-    /// TLS was never a question: stored evidence leaves this out.
-    const fn not_asked() -> Self {
-        Self::none(TlsStatus::NotAsked)
-    }
-
-    fn is_not_asked(&self) -> bool {
-        *self == Self::not_asked()
-    }
-
-    /// TLS was not negotiated, for this status.
-    pub const fn none(status: TlsStatus) -> Self {
-        Self {
-            status,
-            version: None,
-            cipher: None,
-            server_name: None,
-            certificate: None,
-            detail: None,
-            injected_bytes: 0,
-            extensions: Vec::new(),
-        }
-    }
-}
-
-/// Facts of the leaf certificate.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Certificate {
-    /// DNS and address subject alternative names, escaped, at most 100.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub names: Vec<Box<str>>,
-    /// Subject, RFC 4514 text, escaped and capped.
-    pub subject: Box<str>,
-    /// Issuer, RFC 4514 text, escaped and capped.
-    pub issuer: Box<str>,
-    /// Seconds since 1970.
-    pub not_before: i64,
-    /// Seconds since 1970.
-    pub not_after: i64,
-    /// Key algorithm and bits, such as `rsa-2048`, `ecdsa-256`, `ed25519`.
-    pub key: Box<str>,
-    /// SHA-256 of the certificate, lower-case hex.
-    pub sha256: Box<str>,
-    /// Trust of the chain at the time of the scan, the name left out: `name-mismatch` is never found here.
-    pub chain: CertTrust,
-}
-
 /// One SMTP session, or why there was none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
@@ -257,27 +183,6 @@ pub struct Session {
     pub quit_sent: bool,
     /// Milliseconds from the connection attempt to the end.
     pub elapsed_ms: u32,
-}
-
-impl Tls {
-    /// Whether the certificate was shown to who asked for this host and does not cover it. A server may show another
-    /// one to who asks for another host, so nothing is known of the hosts that it was not asked for.
-    pub fn is_for_another(&self, host: &str) -> bool {
-        let asked = self.server_name.as_deref() == Some(host);
-        asked && self.certificate.as_ref().is_some_and(|certificate| !certificate.covers(host))
-    }
-}
-
-impl Certificate {
-    /// Whether one of its names covers this host; a wildcard stands for exactly one whole first label (RFC 9525 §6.3).
-    pub fn covers(&self, host: &str) -> bool {
-        let bare = |text: &str| text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
-        let host = bare(host);
-        self.names.iter().map(|name| bare(name)).any(|name| match name.strip_prefix("*.") {
-            None => name == host,
-            Some(parent) => host.split_once('.').is_some_and(|(first, rest)| !first.is_empty() && rest == parent),
-        })
-    }
 }
 
 impl Session {
@@ -352,28 +257,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    #[test]
-    fn a_wildcard_covers_one_label_and_no_more() {
-        let covers = |name: &str, host: &str| {
-            let certificate = Certificate {
-                names: vec![name.into()],
-                subject: "".into(),
-                issuer: "".into(),
-                not_before: 0,
-                not_after: 0,
-                key: "".into(),
-                sha256: "".into(),
-                chain: CertTrust::Trusted,
-            };
-            certificate.covers(host)
-        };
-        assert!(covers("Mail.Example.org", "mail.example.org"));
-        assert!(covers("*.example.org", "mail.example.org"));
-        assert!(!covers("*.example.org", "a.mail.example.org"));
-        assert!(!covers("*.example.org", "example.org"));
-        assert!(!covers("m*.example.org", "mail.example.org"));
-    }
 
     #[test]
     fn what_only_looks_escaped_stays_as_it_is() {

@@ -196,6 +196,47 @@ words! {
 }
 
 words! {
+    /// Why a TLS handshake failed, which is never "no STARTTLS".
+    TlsFailure {
+        /// The server has only versions below TLS 1.2, by its own word: it chose one of them, or sent the alert
+        /// `protocol_version` to an offer of TLS 1.2 and 1.3.
+        OldProtocol = "old-protocol",
+        /// No cipher suite, group or signature scheme in common, or none that the server would use.
+        NoCommonCipher = "no-common-cipher",
+        /// The server ended it with another alert, whose name is kept.
+        Alert = "alert",
+        /// What came is not TLS.
+        NotTls = "not-tls",
+        /// TLS, and against its own rules.
+        ProtocolError = "protocol-error",
+        /// Closed in the middle of it.
+        Closed = "closed",
+        /// Reset in the middle of it.
+        Reset = "reset",
+        /// Not done in time, or the way to the server was lost.
+        Timeout = "timeout",
+        /// Our own fault: says nothing about the server.
+        SelfFault = "self-fault",
+    }
+}
+
+words! {
+    /// Why it is not proven that a server holds the key of the certificate it shows.
+    Unproven {
+        /// An RSA key below 2048 bits: too weak for our cryptography to verify anything by it.
+        WeakKey = "weak-key",
+        /// Signed over MD5, SHA-1 or SHA-224, which we did not offer.
+        WeakSignature = "weak-signature",
+        /// A key or scheme that our cryptography does not know, strong as it may be.
+        Unsupported = "unsupported",
+        /// The certificate is in no form that our cryptography reads: broken, or of X.509 version 1.
+        Unreadable = "unreadable",
+        /// The signature is not of this key: the certificate may be somebody else's.
+        BadSignature = "bad-signature",
+    }
+}
+
+words! {
     /// Whether the certificate would be trusted; never a reason to stop.
     CertTrust {
         /// A path to a trusted root, within its dates, and a matching name.

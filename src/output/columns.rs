@@ -13,7 +13,7 @@ use crate::model::smtp::{Certificate, Reply, Session, Tls};
 use crate::model::target::Subject;
 use crate::model::words::{
     Basis, Cause, CertTrust, ConnectStatus, ExchangeStatus, IntroducedBy, IntroductionClass, IntroductionStatus,
-    MxStatus, Overall, PtrClass, PtrStatus, Rule, SmtpStatus, TargetKind, TlsStatus, Verdict,
+    MxStatus, Overall, PtrClass, PtrStatus, Rule, SmtpStatus, TargetKind, TlsFailure, TlsStatus, Unproven, Verdict,
 };
 
 /// The version of the column table; it grows when a column changes its meaning.
@@ -172,7 +172,22 @@ pub static COLUMNS: &[Column] = &[
         |row| certificate(row, |certificate| texts(&certificate.names))),
     column("tls_cert_trust", Kind::Word(CertTrust::WORDS), "whether the certificate would be trusted for the exchange; never a reason to stop", trust),
     column("tls_cert_not_after", Kind::Timestamp, "when the certificate ends",
-        |row| certificate(row, |certificate| certificate.not_after.checked_mul(1_000).map_or(Cell::Null, Cell::Time))),
+        |row| certificate(row, |certificate| time(certificate.not_after))),
+    column("tls_failure", Kind::Word(TlsFailure::WORDS), "why the handshake failed",
+        |row| tls(row, |tls| word(tls.failure.map(TlsFailure::as_str)))),
+    column("tls_cipher", Kind::Text, "the cipher suite, as IANA names it",
+        |row| tls(row, |tls| maybe_text(tls.cipher.as_deref()))),
+    column("tls_cert_covers", Kind::List, "which names the certificate shown is for: `exchange`, `introduction`; what was shown to who asked for the exchange need not be what others are shown", covers),
+    column("tls_cert_unproven", Kind::Word(Unproven::WORDS), "why it is not proven that the server holds the certificate's key; null where it is",
+        |row| tls(row, |tls| word(tls.unproven.map(Unproven::as_str)))),
+    column("tls_cert_issuer", Kind::Text, "issuer of the certificate, as RFC 4514 writes names",
+        |row| certificate(row, |certificate| text(&certificate.issuer))),
+    column("tls_cert_key", Kind::Text, "algorithm and bits of the certificate's key, such as `rsa-2048`",
+        |row| certificate(row, |certificate| text(&certificate.key))),
+    column("tls_cert_not_before", Kind::Timestamp, "when the certificate begins",
+        |row| certificate(row, |certificate| time(certificate.not_before))),
+    column("tls_cert_sha256", Kind::Text, "SHA-256 of the certificate; the rest of the chain stands in the evidence",
+        |row| certificate(row, |certificate| text(&certificate.sha256))),
     column("introduction", Kind::Text, "the name that is judged: the greeting's, else the EHLO reply's, or the one that was recorded",
         |row| host(row, |host| maybe_text(host.introduction.as_ref().map(|introduction| &*introduction.text)))),
     column("introduced_by", Kind::Word(IntroducedBy::WORDS), "where the introduction comes from",
@@ -236,6 +251,11 @@ fn word<'a>(word: Option<&'static str>) -> Cell<'a> {
 
 fn texts(texts: &[Box<str>]) -> Cell<'_> {
     Cell::List(texts.iter().map(|text| Cow::Borrowed(&**text)).collect())
+}
+
+/// Seconds since 1970.
+fn time<'a>(seconds: i64) -> Cell<'a> {
+    seconds.checked_mul(1_000).map_or(Cell::Null, Cell::Time)
 }
 
 /// A name as rows show it: the root is a dot, for an empty cell would be null.
@@ -332,10 +352,21 @@ fn cut(text: &str, cap: usize) -> &str {
 /// The chain's trust, and the name beside it: a sound chain for another host is no trust.
 fn trust(row: Row<'_>) -> Cell<'_> {
     tls(row, |tls| {
-        let Some(certificate) = &tls.certificate else { return Cell::Null };
-        let other_name = certificate.chain == CertTrust::Trusted
+        let Some(chain) = tls.certificate.as_ref().and_then(|certificate| certificate.chain) else { return Cell::Null };
+        let other_name = chain == CertTrust::Trusted
             && row.exchange().is_some_and(|exchange| tls.is_for_another(exchange.name.as_str()));
-        Cell::Word(if other_name { CertTrust::NameMismatch } else { certificate.chain }.as_str())
+        Cell::Word(if other_name { CertTrust::NameMismatch } else { chain }.as_str())
+    })
+}
+
+/// Whose name the certificate bears, of those the row is about.
+fn covers(row: Row<'_>) -> Cell<'_> {
+    certificate(row, |certificate| {
+        let exchange = row.exchange().is_some_and(|exchange| certificate.covers(exchange.name.as_str()));
+        let introduced = row.host().and_then(|host| host.introduction.as_ref()?.name());
+        let introduced = introduced.is_some_and(|name| certificate.covers(name.as_str()));
+        let words = [(exchange, "exchange"), (introduced, "introduction")];
+        Cell::List(words.iter().filter(|(covered, _)| *covered).map(|(_, word)| Cow::Borrowed(*word)).collect())
     })
 }
 

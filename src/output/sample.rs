@@ -81,11 +81,14 @@ pub(super) fn certificate(names: &[&str], chain: CertTrust) -> Certificate {
         names: names.iter().map(|name| Box::from(*name)).collect(),
         subject: "CN=mail".into(),
         issuer: "CN=ca".into(),
+        self_issued: false,
         not_before: 0,
         not_after: 1_800_000_000,
         key: "ecdsa-256".into(),
+        key_sha256: "00".into(),
+        signature: "ed25519".into(),
         sha256: "00".repeat(32).into(),
-        chain,
+        chain: Some(chain),
     }
 }
 
@@ -108,6 +111,7 @@ pub(super) fn host(address: &str) -> Host {
     session.extensions = vec!["STARTTLS".into(), "8BITMIME".into()];
     session.tls = Tls {
         version: Some("TLSv1.3".into()),
+        cipher: Some("TLS_AES_256_GCM_SHA384".into()),
         certificate: Some(certificate(&["*.example.org", "example.org"], CertTrust::Trusted)),
         ..Tls::none(TlsStatus::Ok)
     };

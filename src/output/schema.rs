@@ -76,8 +76,9 @@ mod tests {
         let promised = "schema_version line target target_kind domain mx_status mx_preference exchange exchange_status address port \
              ptr_status ptr_names ptr_confirmed ptr_class connect_status connect_ms smtp_status greeting_code greeting \
              greeting_name greeting_ms ehlo_code ehlo_name extensions software tls_status tls_version tls_cert_names \
-             tls_cert_trust tls_cert_not_after introduction introduced_by basis introduction_class introduction_status \
-             introduction_addresses dnsbl_listed dnsbl_counted dnsbl_unknown rhsbl_listed introduces fqdn exists matches \
+             tls_cert_trust tls_cert_not_after tls_failure tls_cipher tls_cert_covers tls_cert_unproven tls_cert_issuer \
+             tls_cert_key tls_cert_not_before tls_cert_sha256 introduction introduced_by basis introduction_class \
+             introduction_status introduction_addresses dnsbl_listed dnsbl_counted dnsbl_unknown rhsbl_listed introduces fqdn exists matches \
              unlisted reverse mx verdict findings unknown_why na_why attempts scanned_at elapsed_ms";
         let names: Vec<&str> = COLUMNS.iter().map(|column| column.name).collect();
         assert_eq!(names.join(" "), promised);

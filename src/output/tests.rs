@@ -15,7 +15,7 @@ use super::columns::{COLUMNS, Cell, Column, Kind};
 use super::csv::{Formulas, cell, items, restore};
 use super::*;
 use crate::model::assessment::Judged;
-use crate::model::introduction::Introduction;
+use crate::model::introduction::{Introduction, Naming};
 use crate::model::smtp::Reply;
 use crate::model::words::{CertTrust, IntroducedBy, IntroductionClass};
 
@@ -327,6 +327,31 @@ fn a_sound_certificate_for_another_name_is_a_mismatch() {
     assert_eq!(trust(&["*.org", "example.org", "*.mx.example.org"], CertTrust::Trusted), "name-mismatch");
     assert_eq!(trust(&[], CertTrust::Trusted), "name-mismatch");
     assert_eq!(trust(&["other.test"], CertTrust::SelfSigned), "self-signed");
+}
+
+#[test]
+fn a_certificate_covers_the_exchange_the_introduction_both_or_neither() {
+    let words = |host| match cell_of(&sample::domain("example.org", host), "tls_cert_covers") {
+        Cell::List(words) => Some(words.join(" ")),
+        _ => None,
+    };
+    let covers = |names: &[&str], introduced: Option<(&[u8], IntroducedBy)>| {
+        let mut host = sample::host("192.0.2.25");
+        host.session.tls.certificate = Some(sample::certificate(names, CertTrust::SelfSigned));
+        host.introduction = introduced.map(|(text, by)| Introduction::new(text, by, Naming::default()));
+        words(host).unwrap()
+    };
+    // The exchange is mx.example.org.
+    let mail = Some((&b"Mail.Example.ORG."[..], IntroducedBy::Greeting));
+    assert_eq!(covers(&["mx.example.org"], mail), "exchange");
+    assert_eq!(covers(&["mail.example.org"], mail), "introduction");
+    assert_eq!(covers(&["*.example.org"], mail), "exchange introduction");
+    assert_eq!(covers(&["example.org"], mail), "");
+    assert_eq!(covers(&["*.example.org"], None), "exchange");
+    assert_eq!(covers(&["[192.0.2.1]"], Some((b"[192.0.2.1]", IntroducedBy::Ehlo))), "");
+    let mut without = sample::host("192.0.2.25");
+    without.session.tls.certificate = None;
+    assert_eq!(words(without), None);
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::model::dnsbl::{DomainListing, Listing};
 use crate::model::evidence::{Exchange, Host};
 use crate::model::name::Name;
 use crate::model::observed::Observed;
-use crate::model::smtp::{Reply, Session};
+use crate::model::smtp::{Certificate, Reply, Session, Tls};
 
 /// What the allocator and the reference count add to each piece on the heap.
 const PIECE: usize = 24;
@@ -68,13 +68,22 @@ fn reply(reply: &Reply) -> usize {
 
 fn session(session: &Session) -> usize {
     let replies = [&session.greeting, &session.ehlo, &session.helo].into_iter().flatten().map(reply).sum::<usize>();
-    let texts = session.extensions.iter().chain(&session.auth).chain(&session.tls.extensions);
-    let texts = texts.map(|text| text.len() + 16 + PIECE).sum::<usize>();
-    let certificate = session.tls.certificate.as_ref().map_or(0, |certificate| {
-        let names = certificate.names.iter().map(|name| name.len() + 16 + PIECE).sum::<usize>();
-        names + certificate.subject.len() + certificate.issuer.len() + 200
-    });
-    replies + texts + certificate
+    let texts = session.extensions.iter().chain(&session.auth).map(|text| text.len() + 16 + PIECE).sum::<usize>();
+    replies + texts + tls(&session.tls)
+}
+
+fn tls(tls: &Tls) -> usize {
+    let keywords = tls.extensions.iter().map(|text| text.len() + 16 + PIECE).sum::<usize>();
+    let said = [&tls.detail, &tls.chain_detail].into_iter().flatten().map(|text| text.len() + PIECE).sum::<usize>();
+    // The leaf's own struct is inside the session.
+    let certificates = tls.certificate.iter().chain(&tls.issuers).map(certificate).sum::<usize>();
+    keywords + said + certificates + tls.issuers.len() * size_of::<Certificate>()
+}
+
+fn certificate(certificate: &Certificate) -> usize {
+    let names = certificate.names.iter().map(|name| name.len() + 16 + PIECE).sum::<usize>();
+    // Two digests, and the names of two algorithms.
+    names + certificate.subject.len() + certificate.issuer.len() + 320
 }
 
 impl Size for Listing {

@@ -15,10 +15,12 @@ const NSD: Ipv4Addr = Ipv4Addr::new(127, 25, 0, 53);
 const UNBOUND: Ipv4Addr = Ipv4Addr::new(127, 25, 0, 54);
 const RBLDNSD: Ipv4Addr = Ipv4Addr::new(127, 25, 0, 63);
 /// The mail servers' listeners, in the order of `fixtures/servers/README.md`.
-const MAIL: [Ipv4Addr; 10] = [
+const MAIL: [Ipv4Addr; 12] = [
     Ipv4Addr::new(127, 25, 1, 1),
     Ipv4Addr::new(127, 25, 1, 2),
     Ipv4Addr::new(127, 25, 1, 3),
+    Ipv4Addr::new(127, 25, 1, 4),
+    Ipv4Addr::new(127, 25, 1, 5),
     Ipv4Addr::new(127, 25, 2, 1),
     Ipv4Addr::new(127, 25, 2, 2),
     Ipv4Addr::new(127, 25, 2, 3),

@@ -9,7 +9,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use crate::model::finding::Code;
-use crate::model::words::{Cause, CertTrust, ConnectStatus, Profile, Rule, Severity, TlsStatus};
+use crate::model::words::{Cause, CertTrust, ConnectStatus, Profile, Rule, Severity, TlsFailure, TlsStatus, Unproven};
 
 /// One text, or several.
 #[derive(Debug, Clone, Deserialize)]
@@ -123,6 +123,8 @@ pub(super) struct Server {
     pub(super) helo: Option<Texts>,
     pub(super) quit: Option<Texts>,
     pub(super) tls: Option<TlsStatus>,
+    /// Why the handshake failed.
+    pub(super) tls_failure: Option<TlsFailure>,
     pub(super) certificate: Option<Certificate>,
     /// What DNS says of the introduced name.
     pub(super) name: Introduced,
@@ -152,6 +154,8 @@ pub(super) struct Certificate {
     pub(super) chain: CertTrust,
     /// Seconds from the scan to its end.
     pub(super) ends: i64,
+    /// Why it is not proven that the server holds its key.
+    pub(super) unproven: Option<Unproven>,
 }
 
 impl File {

@@ -179,9 +179,12 @@ impl File {
             let injected_bytes = if status == TlsStatus::Injected { 12 } else { 0 };
             session.tls = Tls { detail: Some(status.as_str().into()), injected_bytes, ..Tls::none(status) };
         }
+        if let Some(failure) = server.tls_failure {
+            session.tls = Tls::failed(failure, failure.as_str());
+        }
         if let Some(said) = &server.certificate {
             let (certificate, server_name) = (Some(certificate(said)), Some(OWN.into()));
-            session.tls = Tls { server_name, certificate, ..Tls::none(TlsStatus::Ok) };
+            session.tls = Tls { server_name, certificate, unproven: said.unproven, ..Tls::none(TlsStatus::Ok) };
         }
         let by = |text: Option<&str>, by| text.map(|text| Introduction::new(&unescape(text), by, NAMING));
         let greeted = by(session.greeted.name.as_deref(), IntroducedBy::Greeting);
@@ -304,10 +307,13 @@ fn certificate(said: &file::Certificate) -> Certificate {
         names: said.names.iter().map(|name| name.as_str().into()).collect(),
         subject: "CN=mail".into(),
         issuer: "CN=authority".into(),
+        self_issued: false,
         not_before: 0,
         not_after: NOW / 1000 + said.ends,
         key: "ecdsa-256".into(),
+        key_sha256: "00".into(),
+        signature: "ed25519".into(),
         sha256: "00".into(),
-        chain: said.chain,
+        chain: Some(said.chain),
     }
 }

@@ -4,8 +4,8 @@
 use super::super::case::{Case, is_positive};
 use super::super::findings::{Findings, Found};
 use crate::model::finding::Code;
-use crate::model::smtp::Certificate;
-use crate::model::words::{Basis, CertTrust, TlsStatus};
+use crate::model::smtp::{Certificate, Tls};
+use crate::model::words::{Basis, CertTrust, TlsFailure, TlsStatus, Unproven};
 
 pub(in super::super) fn judge(case: &Case<'_>, out: &mut Findings) {
     if case.host.basis == Basis::Observed {
@@ -20,9 +20,7 @@ pub(in super::super) fn judge(case: &Case<'_>, out: &mut Findings) {
     } else if answered && !offered {
         out.add(Found::of(Code::SmtpNoStarttls).detail(format!("offered: {}", session.extensions.join(" "))));
     }
-    if session.tls.status == TlsStatus::HandshakeFailed {
-        out.add(Found::of(Code::SmtpStarttlsFailed).detail(session.tls.detail.as_deref().unwrap_or("")));
-    }
+    handshake(&session.tls, out);
     if let Some(mechanism) = cleartext {
         out.add(Found::of(Code::SmtpAuthCleartext).detail(&**mechanism));
     }
@@ -48,16 +46,44 @@ pub(in super::super) fn judge(case: &Case<'_>, out: &mut Findings) {
     }
 }
 
+/// A handshake that failed, and what it proves all the same.
+fn handshake(tls: &Tls, out: &mut Findings) {
+    // A fault of ours says nothing about the server.
+    if tls.status != TlsStatus::HandshakeFailed || tls.failure == Some(TlsFailure::SelfFault) {
+        return;
+    }
+    let detail = tls.detail.as_deref().unwrap_or("");
+    let said = match (tls.failure, &tls.alert) {
+        (Some(failure), Some(alert)) => format!("{failure}: alert {alert}"),
+        (Some(failure), None) => format!("{failure}: {detail}"),
+        // Evidence that was kept before there were words for it.
+        (None, _) => detail.to_owned(),
+    };
+    if tls.failure == Some(TlsFailure::OldProtocol) {
+        out.add(Found::of(Code::TlsOldProtocol).detail(&*said));
+    }
+    out.add(Found::of(Code::SmtpStarttlsFailed).detail(said));
+}
+
 fn certificate(case: &Case<'_>, certificate: &Certificate, out: &mut Findings) {
+    let tls = &case.host.session.tls;
     let over = case.host.scanned_at.div_euclid(1000).saturating_sub(certificate.not_after);
     if over > 0 {
         out.add(Found::of(Code::TlsCertExpired).detail(format!("{} h before the scan", over / 3600)));
     }
-    if matches!(certificate.chain, CertTrust::SelfSigned | CertTrust::UnknownIssuer | CertTrust::Invalid) {
-        out.add(Found::of(Code::TlsCertUntrusted).detail(certificate.chain.as_str()));
+    match certificate.chain {
+        Some(trust @ (CertTrust::SelfSigned | CertTrust::UnknownIssuer)) => {
+            out.add(Found::of(Code::TlsCertUntrusted).detail(trust.as_str()));
+        }
+        Some(trust @ CertTrust::Invalid) => {
+            let why = tls.unproven.map(Unproven::as_str).or(tls.chain_detail.as_deref());
+            let detail = why.map_or_else(|| trust.to_string(), |why| format!("{trust}: {why}"));
+            out.add(Found::of(Code::TlsCertUntrusted).detail(detail));
+        }
+        Some(CertTrust::Trusted | CertTrust::Expired | CertTrust::NameMismatch) | None => {}
     }
     let Some(exchange) = case.exchange else { return };
-    if case.host.session.tls.is_for_another(exchange.name.as_str()) {
+    if tls.is_for_another(exchange.name.as_str()) {
         out.add(Found::of(Code::TlsCertName).detail(certificate.names.join(" ")));
     }
 }

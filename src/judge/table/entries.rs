@@ -509,9 +509,10 @@ pub static TABLE: &[Entry] = entries! {
         "switch the firewall's inspection off (ASA: no inspect esmtp)";
     SmtpStarttlsFailed [W:] => YES,
         "the TLS handshake fails after STARTTLS was accepted", "RFC 3207 §4", "220 ready to start TLS, then an alert",
-        "mend certificate and key, and offer TLS 1.2 or 1.3; the detail holds the alert";
-    TlsOldProtocol [W:] => Gathered::No("we speak TLS 1.2 and 1.3 only: such a server shows as smtp-starttls-failed"),
-        "the best TLS version is below 1.2", "RFC 8996", "TLSv1.0 at best",
+        "mend certificate and key, and offer TLS 1.2 or 1.3; the detail says why it failed, and holds the alert";
+    TlsOldProtocol [W:] => YES,
+        "the server refuses TLS 1.2 and 1.3 for their version, by its alert or by choosing an older one",
+        "RFC 8996; RFC 5246 §7.2.2, §E.1; RFC 8446 §6.2", "an alert protocol_version",
         "upgrade the TLS library, and offer TLS 1.2 and 1.3";
     TlsCertExpired [I:] => YES,
         "the certificate is past its end", "senders mostly ignore it; MTA-STS does not",

@@ -7,7 +7,9 @@ mod certificate;
 mod connect;
 mod dialogue;
 mod ehlo;
+mod failure;
 pub mod greeting;
+mod head;
 mod refusal;
 pub mod reply;
 pub mod session;
@@ -21,3 +23,5 @@ pub use session::{Caller, Limits, converse, hold};
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tls_tests;

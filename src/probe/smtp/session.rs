@@ -14,7 +14,7 @@ use super::connect::connect;
 use super::dialogue::{Dialogue, End, ms};
 use super::ehlo::{EhloName, ehlo_name, offer};
 use super::reply::lower_text;
-use super::{greeting, refusal, tls};
+use super::{failure, greeting, refusal, tls};
 use crate::model::introduction::Naming;
 use crate::model::name::Name;
 use crate::model::smtp::{Reply, Session, Tls};
@@ -243,9 +243,11 @@ impl Conversation<'_> {
         let (reply, end) = dialogue.ask(b"STARTTLS\r\n", limits.starttls).await;
         if end != End::Complete || reply.code != 220 {
             let refused = end == End::Complete;
-            let status = if refused { TlsStatus::Refused } else { TlsStatus::HandshakeFailed };
-            let detail = if refused { line_of(&reply) } else { format!("no reply to STARTTLS: {}", word_of(end)) };
-            self.session.tls = Tls { detail: Some(detail.into()), ..Tls::none(status) };
+            self.session.tls = if refused {
+                Tls { detail: Some(line_of(&reply).into()), ..Tls::none(TlsStatus::Refused) }
+            } else {
+                failure::unanswered(end, format!("no reply to STARTTLS: {}", word_of(end)))
+            };
             self.defer_at_421(&reply);
             return refused;
         }

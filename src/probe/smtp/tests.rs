@@ -2,26 +2,19 @@
 //! Over 400 lines: one player of scripts at the top serves every conversation.
 
 use std::future::Future;
-use std::sync::Arc;
 use std::time::Duration;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::crypto::ring::default_provider;
-use rustls::crypto::ring::sign::any_supported_type;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream, duplex};
 use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::TlsAcceptor;
 
-use super::{Caller, Limits, converse, hold, tls};
+use super::{Caller, Limits, converse, hold};
 use crate::model::introduction::Naming;
 use crate::model::name::Name;
 use crate::model::smtp::{NameAt, Protocol, Session};
-use crate::model::words::{Cause, CertTrust, ConnectStatus, Profile, SmtpStatus, TlsStatus};
+use crate::model::words::{Cause, ConnectStatus, Profile, SmtpStatus, TlsStatus};
 
 /// What a server in a script does.
-enum Do {
+pub(super) enum Do {
     Say(&'static [u8]),
     /// Says it many times.
     Repeat(&'static [u8], usize),
@@ -31,9 +24,9 @@ enum Do {
     /// Stays until the client is gone, and takes what comes.
     Stay,
 }
-use Do::{Hear, Repeat, Say, Stay, Wait};
+pub(super) use Do::{Hear, Repeat, Say, Stay, Wait};
 
-fn caller() -> Caller {
+pub(super) fn caller() -> Caller {
     Caller {
         helo: Name::parse("probe.ietf.org").unwrap(),
         tls: None,
@@ -53,7 +46,7 @@ async fn line<S: AsyncRead + Unpin>(stream: &mut S) -> String {
     String::from_utf8(line).unwrap()
 }
 
-async fn play<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, script: &[Do]) {
+pub(super) async fn play<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, script: &[Do]) {
     for step in script {
         match step {
             // The client may be gone already: that is for the session to show.
@@ -75,7 +68,7 @@ async fn play<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, script: &[Do]) 
     }
 }
 
-async fn meet<F: Future<Output = ()>>(caller: &Caller, server: impl FnOnce(DuplexStream) -> F) -> Session {
+pub(super) async fn meet<F: Future<Output = ()>>(caller: &Caller, server: impl FnOnce(DuplexStream) -> F) -> Session {
     let (ours, theirs) = duplex(4096);
     let exchange = Name::parse("mail.ietf.org").unwrap();
     let own = Some("203.0.113.9".parse().unwrap());
@@ -87,12 +80,12 @@ async fn played(script: &[Do]) -> Session {
 }
 
 /// How a session ended.
-fn end(session: &Session) -> (SmtpStatus, Option<Cause>) {
+pub(super) fn end(session: &Session) -> (SmtpStatus, Option<Cause>) {
     (session.status, session.cause)
 }
 
-const HI: Do = Say(b"220 mail.ietf.org ESMTP Postfix\r\n");
-const BYE: Do = Say(b"221 bye\r\n");
+pub(super) const HI: Do = Say(b"220 mail.ietf.org ESMTP Postfix\r\n");
+pub(super) const BYE: Do = Say(b"221 bye\r\n");
 
 #[tokio::test(start_paused = true)]
 async fn a_plain_session_keeps_what_it_shows_and_says_goodbye() {
@@ -437,185 +430,6 @@ async fn a_refused_connection_has_no_session() {
     assert_eq!((session.connect, session.status), (ConnectStatus::Refused, SmtpStatus::NotAsked));
     assert_eq!(session.cause, Some(Cause::ConnectRefused));
     assert!(session.connect_detail.is_some() && session.connect_ms.is_none());
-}
-
-/// Who signs the server's certificate.
-#[derive(Clone, Copy, PartialEq)]
-enum Signed {
-    ByRoot,
-    ByStranger,
-    ByItself,
-    LongAgo,
-    /// By the root, and shown by a server without its key.
-    Stolen,
-}
-
-fn authority(name: &str) -> CertifiedIssuer<'static, KeyPair> {
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.distinguished_name.push(rcgen::DnType::CommonName, name);
-    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
-}
-
-/// A caller that trusts a root, and a server with a certificate signed as asked.
-fn with_tls(signed: Signed) -> (Caller, TlsAcceptor) {
-    let root = authority("Root, of Trust");
-    let key = KeyPair::generate().unwrap();
-    let mut params = CertificateParams::new(vec!["mail.ietf.org".to_owned(), "192.0.2.1".to_owned()]).unwrap();
-    params.distinguished_name.push(rcgen::DnType::CommonName, "mail.ietf.org");
-    if signed == Signed::LongAgo {
-        params.not_before = rcgen::date_time_ymd(2001, 1, 1);
-        params.not_after = rcgen::date_time_ymd(2002, 1, 1);
-    }
-    let leaf = match signed {
-        Signed::ByRoot | Signed::Stolen => params.signed_by(&key, &root).unwrap(),
-        Signed::ByStranger => params.signed_by(&key, &authority("Stranger")).unwrap(),
-        Signed::ByItself | Signed::LongAgo => params.self_signed(&key).unwrap(),
-    };
-    let shown = if signed == Signed::Stolen { KeyPair::generate().unwrap() } else { key };
-    let signer = any_supported_type(&PrivateKeyDer::try_from(shown.serialize_der()).unwrap()).unwrap();
-    let certified = CertifiedKey::new(vec![leaf.der().clone()], signer);
-    let config = rustls::ServerConfig::builder_with_provider(Arc::new(default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
-    let anchor: CertificateDer<'static> = root.der().clone();
-    let client = Arc::new(tls::Client::new(&[anchor]).unwrap());
-    (Caller { tls: Some(client), ..caller() }, TlsAcceptor::from(Arc::new(config)))
-}
-
-const OFFER: [Do; 3] = [HI, Hear("EHLO"), Say(b"250-mail.ietf.org\r\n250-SIZE\r\n250 STARTTLS\r\n")];
-
-/// A session with a server that says `go` to STARTTLS and then these words inside.
-async fn secured(signed: Signed, go: &'static [u8], inside: &[Do]) -> Session {
-    let (caller, acceptor) = with_tls(signed);
-    meet(&caller, async |mut stream: DuplexStream| {
-        play(&mut stream, &OFFER).await;
-        play(&mut stream, &[Hear("STARTTLS\r\n"), Say(go)]).await;
-        let mut stream = acceptor.accept(stream).await.unwrap();
-        play(&mut stream, inside).await;
-    })
-    .await
-}
-
-const INSIDE: [Do; 5] = [
-    Hear("EHLO probe.ietf.org\r\n"),
-    Say(b"250-mail.ietf.org\r\n250-SIZE\r\n250 AUTH PLAIN\r\n"),
-    Hear("QUIT\r\n"),
-    BYE,
-    Stay,
-];
-
-#[tokio::test(start_paused = true)]
-async fn starttls_shows_channel_certificate_and_new_keywords() {
-    let session = secured(Signed::ByRoot, b"220 go\r\n", &INSIDE).await;
-    assert_eq!(end(&session), (SmtpStatus::Ok, None));
-    assert_eq!(session.extensions.join(" "), "SIZE STARTTLS");
-    assert_eq!((session.quit_sent, session.quit_code), (true, Some(221)));
-    let tls = session.tls;
-    assert_eq!((tls.status, tls.detail.as_deref(), tls.injected_bytes), (TlsStatus::Ok, None, 0));
-    assert_eq!(tls.version.as_deref(), Some("TLSv1.3"));
-    assert_eq!(tls.cipher.as_deref(), Some("TLS_AES_256_GCM_SHA384"));
-    assert_eq!(tls.server_name.as_deref(), Some("mail.ietf.org"));
-    assert_eq!(tls.extensions.join(" "), "SIZE AUTH");
-    let certificate = tls.certificate.unwrap();
-    assert_eq!(certificate.names.join(" "), "mail.ietf.org 192.0.2.1");
-    assert_eq!(&*certificate.subject, "CN=mail.ietf.org");
-    assert_eq!(&*certificate.issuer, "CN=Root\\\\, of Trust", "the comma escaped, and the backslash once more");
-    assert_eq!((&*certificate.key, certificate.sha256.len()), ("ecdsa-256", 64));
-    assert!(certificate.not_before < certificate.not_after);
-    assert_eq!(certificate.chain, CertTrust::Trusted);
-}
-
-#[tokio::test(start_paused = true)]
-async fn no_certificate_keeps_the_handshake_from_its_end() {
-    for (signed, trust) in [
-        (Signed::ByStranger, CertTrust::UnknownIssuer),
-        (Signed::ByItself, CertTrust::SelfSigned),
-        (Signed::LongAgo, CertTrust::Expired),
-        (Signed::Stolen, CertTrust::Invalid),
-    ] {
-        let session = secured(signed, b"220 go\r\n", &INSIDE).await;
-        assert_eq!(session.tls.status, TlsStatus::Ok);
-        assert_eq!(session.tls.certificate.unwrap().chain, trust);
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn plaintext_behind_the_go_ahead_is_dropped_and_told() {
-    let session = secured(Signed::ByRoot, b"220 go\r\n250-evil\r\n250 AUTH\r\n", &INSIDE).await;
-    assert_eq!((session.tls.status, session.tls.injected_bytes), (TlsStatus::Injected, 20));
-    assert_eq!(session.tls.extensions.join(" "), "SIZE AUTH");
-    assert_eq!(session.quit_code, Some(221));
-}
-
-#[tokio::test(start_paused = true)]
-async fn ehlo_inside_tls_may_fail_without_taking_the_rest_along() {
-    let session = secured(Signed::ByRoot, b"220 go\r\n", &[Hear("EHLO"), Say(b"503 no\r\n"), Hear("QUIT"), BYE]).await;
-    assert_eq!((end(&session), session.tls.status), ((SmtpStatus::Ok, None), TlsStatus::Ok));
-    assert_eq!(session.tls.detail.as_deref(), Some("EHLO inside TLS: 503 no"));
-    let session = secured(Signed::ByRoot, b"220 go\r\n", &[]).await;
-    assert_eq!((end(&session), session.tls.status), ((SmtpStatus::Ok, None), TlsStatus::Ok));
-    assert_eq!(session.tls.detail.as_deref(), Some("EHLO inside TLS: closed"));
-    let session = secured(Signed::ByRoot, b"220 go\r\n", &[Hear("EHLO"), Say(b"421 no\r\n"), Hear("QUIT"), BYE]).await;
-    assert_eq!(end(&session), (SmtpStatus::Deferred, Some(Cause::Deferred)));
-}
-
-/// A session with a server that offers STARTTLS and does this when it comes.
-async fn unsecured(script: &[Do]) -> Session {
-    let (caller, _) = with_tls(Signed::ByRoot);
-    meet(&caller, async |mut stream: DuplexStream| {
-        play(&mut stream, &OFFER).await;
-        play(&mut stream, &[Hear("STARTTLS\r\n")]).await;
-        play(&mut stream, script).await;
-    })
-    .await
-}
-
-#[tokio::test(start_paused = true)]
-async fn starttls_offered_and_then_refused() {
-    let session = unsecured(&[Say(b"454 not now\r\n"), Hear("QUIT\r\n"), BYE]).await;
-    assert_eq!((end(&session), session.tls.status), ((SmtpStatus::Ok, None), TlsStatus::Refused));
-    assert_eq!(session.tls.detail.as_deref(), Some("454 not now"));
-    assert_eq!((session.quit_code, session.extensions.len()), (Some(221), 2));
-    let session = unsecured(&[Say(b"421 closing\r\n"), Hear("QUIT\r\n")]).await;
-    assert_eq!(
-        (end(&session), session.tls.status),
-        ((SmtpStatus::Deferred, Some(Cause::Deferred)), TlsStatus::Refused)
-    );
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_failed_handshake_keeps_the_facts_of_the_plaintext() {
-    for (script, detail) in [
-        (
-            &[Say(b"220 go\r\n"), Wait(1), Say(b"not tls at all, and long enough\r\n"), Stay][..],
-            "received corrupt message",
-        ),
-        (&[Say(b"220 go\r\n"), Wait(1), Say(b"\x15\x03\x03\x00\x02\x02\x28"), Stay], "received fatal alert"),
-        (&[Say(b"220 go\r\n")], "broken pipe"),
-        (&[Say(b"220 go\r\n"), Stay], "handshake timed out"),
-        (&[], "no reply to STARTTLS: closed"),
-        (&[Stay], "no reply to STARTTLS: timed out"),
-    ] {
-        let session = unsecured(script).await;
-        assert_eq!((end(&session), session.tls.status), ((SmtpStatus::Ok, None), TlsStatus::HandshakeFailed));
-        let text = session.tls.detail.as_deref().unwrap();
-        assert!(text.contains(detail), "{text}");
-        assert_eq!((session.extensions.len(), session.ehlo_name.as_deref()), (2, Some("mail.ietf.org")));
-        assert!(!session.quit_sent && session.elapsed_ms <= 20_003);
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn without_a_tls_client_the_offer_is_only_noted() {
-    let session = meet(&caller(), async |mut stream: DuplexStream| {
-        play(&mut stream, &OFFER).await;
-        play(&mut stream, &[Hear("QUIT"), BYE]).await;
-    })
-    .await;
-    assert_eq!((session.tls.status, session.extensions.join(" ")), (TlsStatus::NotAsked, "SIZE STARTTLS".to_owned()));
 }
 
 #[test]

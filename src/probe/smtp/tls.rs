@@ -1,28 +1,27 @@
 //! STARTTLS handshakes that record instead of judging.
-//! Comes in: a stream and the exchange's name. Goes out: channel and certificate facts, and the stream inside TLS.
+//! Comes in: a stream and the exchange's name. Goes out: the facts of channel and chain, or why there is none, and the
+//! stream inside TLS.
 //! Any certificate is accepted: opportunistic TLS has nothing better to fall back to (RFC 7435), and what is wrong with it
 //! is what we came to see. Nothing is resumed, so every session shows its certificate.
 
-use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::certificate::facts;
+use super::certificate::{Anchors, Shown, describe};
+use super::failure::{self, Unverified};
+use super::head::{Head, Remembering};
 use crate::model::name::Name;
-use crate::model::smtp::{Tls, escape};
+use crate::model::smtp::Tls;
 use crate::model::words::TlsStatus;
-
-/// Octets kept of an error's text.
-const DETAIL_CAP: usize = 200;
 
 /// Why there can be no TLS client.
 #[derive(Debug, thiserror::Error)]
@@ -51,8 +50,7 @@ pub(in crate::probe) fn trusted(extra: &[CertificateDer<'static>]) -> Result<Roo
 #[derive(Debug)]
 pub struct Client {
     config: ClientConfig,
-    roots: RootCertStore,
-    algorithms: WebPkiSupportedAlgorithms,
+    anchors: Anchors,
 }
 
 impl Client {
@@ -69,7 +67,7 @@ impl Client {
             .with_custom_certificate_verifier(Arc::new(Recorder::new(algorithms)))
             .with_no_client_auth();
         config.resumption = Resumption::disabled();
-        Ok(Self { config, roots, algorithms })
+        Ok(Self { config, anchors: Anchors { roots, algorithms } })
     }
 
     /// Shakes hands until `deadline`. The name is sent (SNI) when it is a proper DNS name. No stream comes back from a
@@ -79,41 +77,39 @@ impl Client {
         stream: S,
         server_name: Option<&Name>,
         deadline: Instant,
-    ) -> (Tls, Option<TlsStream<S>>) {
+    ) -> (Tls, Option<TlsStream<Remembering<S>>>) {
         let sent = server_name.and_then(|name| ServerName::try_from(name.as_str().to_owned()).ok());
         let sent = sent.filter(|name| matches!(name, ServerName::DnsName(_)));
         // For an address no SNI is sent; which one does not matter, since nothing is compared with it.
         let name = sent.clone().unwrap_or_else(|| ServerName::IpAddress(std::net::Ipv4Addr::UNSPECIFIED.into()));
 
-        let recorder = Arc::new(Recorder::new(self.algorithms));
+        let recorder = Arc::new(Recorder::new(self.anchors.algorithms));
         let mut config = self.config.clone();
         let verifier: Arc<dyn ServerCertVerifier> = Arc::<Recorder>::clone(&recorder);
         config.dangerous().set_certificate_verifier(verifier);
-        let shaken = timeout_at(deadline, TlsConnector::from(Arc::new(config)).connect(name, stream)).await;
+        let head = Head::default();
+        let connecting = TlsConnector::from(Arc::new(config)).connect(name, Remembering::new(stream, head.clone()));
+        let shaken = timeout_at(deadline, connecting).await;
 
-        let mut tls = Tls::none(TlsStatus::HandshakeFailed);
-        tls.server_name = sent.map(|name| name.to_str().into());
         let shown = recorder.shown();
-        tls.certificate = facts(&shown.chain, shown.unproven, &self.roots, self.algorithms, UnixTime::now());
-        match shaken {
-            Ok(Ok(stream)) => {
-                let (_, connection) = stream.get_ref();
-                tls.status = TlsStatus::Ok;
-                tls.version = connection.protocol_version().and_then(|version| version.as_str()).map(version_text);
-                tls.cipher =
-                    connection.negotiated_cipher_suite().and_then(|suite| suite.suite().as_str()).map(cipher_text);
-                (tls, Some(stream))
-            }
-            Ok(Err(error)) => {
-                tls.detail = Some(capped(&error));
-                (tls, None)
-            }
-            Err(_) => {
-                tls.detail = Some("handshake timed out".into());
-                (tls, None)
-            }
-        }
+        let (mut tls, stream) = match shaken {
+            Ok(Ok(stream)) => (channel(stream.get_ref().1), Some(stream)),
+            Ok(Err(error)) => (failure::failed(&error, &head.octets()), None),
+            Err(_) => (failure::late(&head.octets()), None),
+        };
+        tls.server_name = sent.map(|name| name.to_str().into());
+        describe(&shown, &self.anchors, UnixTime::now(), &mut tls);
+        (tls, stream)
     }
+}
+
+/// What was agreed on.
+fn channel(connection: &ClientConnection) -> Tls {
+    let mut tls = Tls::none(TlsStatus::Ok);
+    tls.version = connection.protocol_version().and_then(|version| version.as_str()).map(version_text);
+    tls.cipher = connection.negotiated_cipher_suite().and_then(|suite| suite.suite().as_str()).map(cipher_text);
+    tls.group = connection.negotiated_key_exchange_group().and_then(|group| group.name().as_str()).map(group_text);
+    tls
 }
 
 /// `TLSv1_3` is rustls' spelling of what everybody else writes `TLSv1.3`.
@@ -126,18 +122,9 @@ fn cipher_text(cipher: &str) -> Box<str> {
     cipher.replacen("TLS13_", "TLS_", 1).into()
 }
 
-/// An error's text, escaped and capped: parts of it may come from the server.
-fn capped(error: &io::Error) -> Box<str> {
-    let text = error.to_string();
-    escape(text.as_bytes().get(..DETAIL_CAP).unwrap_or(text.as_bytes()))
-}
-
-/// What a server showed in one handshake.
-#[derive(Debug, Default)]
-struct Shown {
-    chain: Vec<CertificateDer<'static>>,
-    /// The server's signature does not fit the certificate, or cannot be checked: it may be somebody else's.
-    unproven: bool,
+/// rustls says `X25519` where the registry says `x25519`.
+fn group_text(group: &str) -> Box<str> {
+    group.to_ascii_lowercase().into()
 }
 
 /// Accepts any certificate and keeps it.
@@ -157,9 +144,14 @@ impl Recorder {
     }
 
     /// A signature that fails is noted, and the handshake goes on.
-    fn note(&self, verified: &Result<HandshakeSignatureValid, rustls::Error>) -> HandshakeSignatureValid {
-        if verified.is_err() {
-            self.shown.lock().unwrap_or_else(PoisonError::into_inner).unproven = true;
+    fn note(
+        &self,
+        verified: Result<HandshakeSignatureValid, rustls::Error>,
+        signed: &DigitallySignedStruct,
+    ) -> HandshakeSignatureValid {
+        if let Err(error) = verified {
+            let unverified = Unverified { error, scheme: signed.scheme };
+            self.shown.lock().unwrap_or_else(PoisonError::into_inner).unverified = Some(unverified);
         }
         HandshakeSignatureValid::assertion()
     }
@@ -186,7 +178,7 @@ impl ServerCertVerifier for Recorder {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(self.note(&verify_tls12_signature(message, certificate, signed, &self.algorithms)))
+        Ok(self.note(verify_tls12_signature(message, certificate, signed, &self.algorithms), signed))
     }
 
     fn verify_tls13_signature(
@@ -195,7 +187,7 @@ impl ServerCertVerifier for Recorder {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(self.note(&verify_tls13_signature(message, certificate, signed, &self.algorithms)))
+        Ok(self.note(verify_tls13_signature(message, certificate, signed, &self.algorithms), signed))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
