@@ -84,9 +84,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
         let deadline = (asked + limit).min(self.over);
         // A failed write is no answer: the reply to read may be the server's last word, or the end of the stream.
         let written = async {
-            if self.stream.write_all(command).await.is_ok() {
+            match self.stream.write_all(command).await {
                 // Only TLS holds anything back; where it fails the read says so.
-                let _flushed = self.stream.flush().await;
+                Ok(()) => _ = self.stream.flush().await,
+                // The system tells a reset once, to whoever asks first.
+                Err(error) => self.reset |= error.kind() == ErrorKind::ConnectionReset,
             }
         };
         if timeout_at(deadline, written).await.is_err() {
@@ -197,4 +199,46 @@ fn is_slow(octets: usize, time: Duration) -> bool {
 /// Whole milliseconds, as far as they fit.
 pub(super) fn ms(time: Duration) -> u32 {
     u32::try_from(time.as_millis()).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::task::Context;
+
+    use super::*;
+
+    /// A stream whose reset the write meets before the read does.
+    #[derive(Debug)]
+    struct Reset {
+        met: bool,
+    }
+
+    impl AsyncRead for Reset {
+        fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+            if self.met { Poll::Ready(Ok(())) } else { Poll::Pending }
+        }
+    }
+
+    impl AsyncWrite for Reset {
+        fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+            self.met = true;
+            Poll::Ready(Err(ErrorKind::ConnectionReset.into()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reset_that_a_command_runs_into_is_no_close() {
+        let second = Duration::from_secs(1);
+        let mut dialogue = Dialogue::new(Reset { met: false }, Instant::now() + second);
+        assert_eq!(dialogue.ask(b"EHLO probe.ietf.org\r\n", second).await.1, End::Reset);
+    }
 }
