@@ -104,13 +104,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
         self.read(asked, (asked + limit).min(self.over)).await
     }
 
-    /// Drops what was received and not taken; says how many octets that were.
-    pub(super) fn drop_waiting(&mut self) -> usize {
-        let dropped = self.waiting.len();
-        self.waiting = 0..0;
-        dropped
-    }
-
     /// The stream below, for another protocol to go on with.
     pub(super) const fn stream(&mut self) -> &mut S {
         &mut self.stream
@@ -170,9 +163,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
 
     /// Looks, without waiting, whether the server has spoken out of turn, and drops it.
     async fn drop_unasked(&mut self) {
-        let mut dropped = self.drop_waiting();
+        self.desynchronised |= self.drop_arrived().await > 0;
+    }
+
+    /// Drops what was received and not taken, and what has arrived meanwhile; says how many octets that were.
+    pub(super) async fn drop_arrived(&mut self) -> usize {
+        let received = self.waiting.len();
+        self.waiting = 0..0;
         let (stream, buffer, reset) = (&mut self.stream, &mut self.buffer, &mut self.reset);
-        dropped += poll_fn(|context| {
+        let arrived = poll_fn(|context| {
             let mut unasked = 0;
             while unasked < UNASKED {
                 let mut buffer = ReadBuf::new(buffer);
@@ -187,7 +186,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
             Poll::Ready(unasked)
         })
         .await;
-        self.desynchronised |= dropped > 0;
+        received + arrived
     }
 }
 

@@ -257,7 +257,7 @@ impl Conversation<'_> {
         }
 
         // Whatever follows the reply in plaintext is not protected by what comes now.
-        let injected = u32::try_from(dialogue.drop_waiting()).unwrap_or(u32::MAX);
+        let injected = u32::try_from(dialogue.drop_arrived().await).unwrap_or(u32::MAX);
         let deadline = (Instant::now() + limits.handshake).min(dialogue.over());
         let over = dialogue.over();
         let (mut facts, stream) = client.handshake(dialogue.stream(), server_name, deadline).await;
