@@ -230,9 +230,8 @@ async fn hostile(args: &cli::lab::Lab, named: &[String]) -> Result<ExitCode, Err
     }
     let port = farm.port();
     let widest = modes.iter().map(|mode| mode.word.len()).max().unwrap_or(0);
-    let lines = modes.iter().map(|mode| {
-        format!("{:<12} {:<widest$}  {}\n", mode.address().to_string(), mode.word, mode.about)
-    });
+    let lines =
+        modes.iter().map(|mode| format!("{:<12} {:<widest$}  {}\n", mode.address().to_string(), mode.word, mode.about));
     let all = if named.is_empty() { String::new() } else { format!(" {}", named.join(" ")) };
     print(&format!(
         "{}\n\

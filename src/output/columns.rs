@@ -159,7 +159,7 @@ pub static COLUMNS: &[Column] = &[
         |row| session(row, |session| maybe_text(session.ehlo_name.as_deref()))),
     column("extensions", Kind::List, "EHLO keywords before TLS; null when there was no complete EHLO reply",
         |row| session(row, |session| match &session.ehlo {
-            Some(reply) if reply.complete => texts(&session.extensions),
+            Some(reply) if reply.complete && reply.code > 0 => texts(&session.extensions),
             _ => Cell::Null,
         })),
     column("software", Kind::Text, "a guess from the greeting, for statistics only",

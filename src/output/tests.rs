@@ -362,13 +362,14 @@ fn nothing_known_is_null_and_known_to_be_none_is_empty() {
 
 #[test]
 fn what_a_server_offers_is_not_known_from_half_a_reply() {
-    let offered = |complete| {
+    let is_known = |code, complete| {
         let mut host = sample::host("192.0.2.25");
-        host.session.ehlo = Some(Reply { code: 250, complete, ..Reply::default() });
+        host.session.ehlo = Some(Reply { code, complete, ..Reply::default() });
         host.session.extensions = Vec::new();
-        cell_of(&sample::domain("example.org", host), "extensions") == Cell::Null
+        cell_of(&sample::domain("example.org", host), "extensions") != Cell::Null
     };
-    assert!(offered(false) && !offered(true));
+    assert!(is_known(250, true) && is_known(502, true));
+    assert!(!is_known(250, false) && !is_known(0, true), "half a reply, and a line that is none");
 }
 
 #[test]

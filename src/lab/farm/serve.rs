@@ -16,10 +16,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use super::Settings;
 use super::chain::Chain;
 use super::modes::{Act, Crowd, Leave, MODES, Mode, Script, Shake};
 use super::visits::{Left, Note, Treatment, Visits};
-use super::Settings;
 
 /// Conversations at a time; others wait to be accepted.
 const MOST: usize = 20_000;
@@ -29,7 +29,8 @@ const LINE: usize = 512;
 const PATIENCE: Duration = Duration::from_secs(600);
 /// What the system keeps of what was said and not taken: little, so that what was said is what was taken.
 const SEND_BUFFER: usize = 16 * 1024;
-/// How long a session in a mode takes at least that looks at crowds: without it there would never be one.
+/// How long a session in a mode takes at least that looks at crowds: without it there would never be one. And how long words may be
+/// on their way before a reset overtakes them.
 const BREATH: Duration = Duration::from_millis(200);
 /// Clients whose visits are counted.
 const CLIENTS: usize = 1 << 16;
@@ -156,6 +157,8 @@ impl Server<'_> {
                     match self.answer(&mut inside, script, true).await? {
                         Next::Leave(Leave::Close) => {
                             inside.shutdown().await?;
+                            // What the visitor has to say to that.
+                            while let Ok(Some(_)) = self.hear(&mut inside, &mut Vec::new()).await {}
                             Leave::Close
                         }
                         Next::Leave(leave) => leave,
@@ -164,8 +167,7 @@ impl Server<'_> {
                 }
                 Err((words, leave)) => {
                     timeout(PATIENCE, stream.read(&mut [0; 2 * LINE])).await??;
-                    self.say(&mut stream, words).await?;
-                    leave
+                    self.act(&mut stream, Act::Then(words, leave)).await?.unwrap_or(leave)
                 }
             });
             return self.leave(stream, next, false).await;
@@ -281,7 +283,13 @@ impl Server<'_> {
                 let keywords: String = (1..count).map(|number| format!("250-X-KEYWORD-{number}\r\n")).collect();
                 self.say(stream, format!("250-%\r\n{keywords}250 8BITMIME\r\n").as_bytes()).await.map(|()| None)
             }
-            Act::Then(words, leave) => self.say(stream, words).await.map(|()| Some(leave)),
+            Act::Then(words, leave) => {
+                self.say(stream, words).await?;
+                if leave == Leave::Reset && !words.is_empty() {
+                    sleep(BREATH).await;
+                }
+                Ok(Some(leave))
+            }
         }
     }
 
