@@ -81,8 +81,8 @@ pub(crate) fn mode(word: &str) -> &'static Mode {
 pub(crate) fn scan(targets: impl Iterator<Item = Ipv4Addr>) -> Scan {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
-    let list: String = targets.map(|address| format!("{address}\n")).collect();
-    fs::write(path("list"), list).unwrap();
+    let list: Vec<String> = targets.map(|address| address.to_string()).collect();
+    fs::write(path("list"), list.join("\n")).unwrap();
     let (farm, lab) = RUNTIME.block_on(async {
         let lab = Lab::start(mxcensus::lab::Settings::new(1, 1)).await.unwrap();
         (Farm::start(SETTINGS()).unwrap(), lab)

@@ -145,6 +145,7 @@ const fn at_quit(act: Act) -> Script {
     Script { quit: act, ..GOOD }
 }
 
+#[expect(clippy::large_types_passed_by_value, reason = "it runs in the compiler alone")]
 const fn mode(word: &'static str, about: &'static str, script: Script) -> Mode {
     Mode { word, about, script }
 }
@@ -358,26 +359,19 @@ pub static MODES: &[Mode] = &[
 
 /// A line of 600 octets: beyond what RFC 5321 §4.5.3.1.5 has, below what clients bear. The name makes it a few longer.
 const fn long_line() -> [u8; 600] {
-    let mut line = [b'x'; 600];
-    let start = b"220 % ESMTP ";
-    let mut at = 0;
-    while at < start.len() {
-        line[at] = start[at];
-        at += 1;
-    }
-    line[598] = b'\r';
-    line[599] = b'\n';
+    let mut line = much(b"220 % ESMTP ");
+    line.split_at_mut(598).1.copy_from_slice(b"\r\n");
     line
 }
 
 /// A positive reply to STARTTLS and, in the same breath, more than a reader's buffer holds.
 const fn much_injected() -> [u8; 4096] {
-    let mut text = [b'x'; 4096];
-    let start = b"220 go ahead\r\n";
-    let mut at = 0;
-    while at < start.len() {
-        text[at] = start[at];
-        at += 1;
-    }
+    much(b"220 go ahead\r\n")
+}
+
+/// A beginning, and then nothing but `x`.
+const fn much<const N: usize>(start: &[u8]) -> [u8; N] {
+    let mut text = [b'x'; N];
+    text.split_at_mut(start.len()).0.copy_from_slice(start);
     text
 }

@@ -280,8 +280,12 @@ impl Server<'_> {
                 Ok(Some(Leave::Stall))
             }
             Act::Keywords(count) => {
-                let keywords: String = (1..count).map(|number| format!("250-X-KEYWORD-{number}\r\n")).collect();
-                self.say(stream, format!("250-%\r\n{keywords}250 8BITMIME\r\n").as_bytes()).await.map(|()| None)
+                let mut reply = b"250-%\r\n".to_vec();
+                for number in 1..count {
+                    reply.extend(format!("250-X-KEYWORD-{number}\r\n").into_bytes());
+                }
+                reply.extend(b"250 8BITMIME\r\n");
+                self.say(stream, &reply).await.map(|()| None)
             }
             Act::Then(words, leave) => {
                 self.say(stream, words).await?;
