@@ -186,7 +186,7 @@ async fn lab(args: &cli::lab::Lab) -> Result<ExitCode, Error> {
     let (resolver, port) = (lab.resolver(), lab.port());
     let lists: Vec<String> = lab.lists().0.iter().map(|list| format!("--dnsbl {}", list.zone)).collect();
     let lists = lists.join(" ");
-    print(&format!(
+    stay_up(&format!(
         "resolver  {resolver} (UDP and TCP)\n\
          smtp      port {port} on the addresses that the resolver gives\n\
          targets   mxcensus lab --list {domains} --seed {seed}{servers}\n\
@@ -202,13 +202,15 @@ async fn lab(args: &cli::lab::Lab) -> Result<ExitCode, Error> {
         domains = args.domains,
         seed = args.seed,
         servers = args.servers.map_or_else(String::new, |servers| format!(" --servers {servers}")),
-    ))?;
-    until_interrupted().await
+    ))
+    .await
 }
 
-async fn until_interrupted() -> Result<ExitCode, Error> {
+/// Says how to reach a world, and keeps it up until it is interrupted: from the moment on that it says so.
+async fn stay_up(page: &str) -> Result<ExitCode, Error> {
     let stop = Stop::default();
     stop.listen().map_err(|source| scan::Error::System { what: "listen for signals", source })?;
+    print(page)?;
     stop.reached(Level::Drain).await;
     Ok(ExitCode::SUCCESS)
 }
@@ -216,11 +218,6 @@ async fn until_interrupted() -> Result<ExitCode, Error> {
 /// Mail servers that do their worst, or the list of them.
 async fn hostile(args: &cli::lab::Lab, named: &[String]) -> Result<ExitCode, Error> {
     let modes = config::modes(named)?;
-    let farm = Farm::start(config::farm(args)).map_err(config::Error::Lab)?;
-    if let Some(path) = &args.authority {
-        let failed = |source| config::Error::Authority { path: path.clone(), source };
-        std::fs::write(path, farm.authority()).map_err(failed)?;
-    }
     if let Some(count) = args.list {
         let header = ["target", "mode", "about"].map(str::to_owned).to_vec();
         let most = usize::try_from(count).unwrap_or(usize::MAX);
@@ -228,12 +225,17 @@ async fn hostile(args: &cli::lab::Lab, named: &[String]) -> Result<ExitCode, Err
         let rows = rows.map(|mode| vec![mode.address().to_string(), mode.word.to_owned(), mode.about.to_owned()]);
         return print_records(std::iter::once(header).chain(rows));
     }
+    let farm = Farm::start(config::farm(args)).map_err(config::Error::Lab)?;
+    if let Some(path) = &args.authority {
+        let failed = |source| config::Error::Authority { path: path.clone(), source };
+        std::fs::write(path, farm.authority()).map_err(failed)?;
+    }
     let port = farm.port();
     let widest = modes.iter().map(|mode| mode.word.len()).max().unwrap_or(0);
     let lines =
         modes.iter().map(|mode| format!("{:<12} {:<widest$}  {}\n", mode.address().to_string(), mode.word, mode.about));
     let all = if named.is_empty() { String::new() } else { format!(" {}", named.join(" ")) };
-    print(&format!(
+    stay_up(&format!(
         "{}\n\
          port      {port} on all of these, and on the other addresses of each one's /24, which share its load and its bans\n\
          list      mxcensus lab --list --hostile{all}\n\
@@ -241,8 +243,8 @@ async fn hostile(args: &cli::lab::Lab, named: &[String]) -> Result<ExitCode, Err
                    --probes smtp --helo scanner.lab.test\n\
          stop      with an interrupt",
         lines.collect::<String>(),
-    ))?;
-    until_interrupted().await
+    ))
+    .await
 }
 
 /// The verdicts that a scan of the lab must come to, as CSV.

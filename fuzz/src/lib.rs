@@ -64,7 +64,7 @@ pub fn replies(bytes: &[u8]) {
 
 /// A digit for the code of a greeting, and the texts of its lines.
 pub fn greetings(bytes: &[u8]) {
-    const CODES: [&str; 10] = ["220", "250", "354", "421", "450", "521", "550", "554", "556", "599"];
+    const CODES: [&str; 10] = ["220", "250", "354", "421", "450", "521", "550", "554", "556", "555"];
     let Some((&first, text)) = bytes.split_first() else { return };
     let code = CODES.into_iter().cycle().nth(usize::from(first.wrapping_sub(b'0'))).expect("a cycle has no end");
     let mut lines = text.split(|byte| *byte == b'\n').peekable();
