@@ -14,12 +14,14 @@ use ipnet::IpNet;
 use serde_json::json;
 
 use crate::cli::judge::Judge;
+use crate::cli::lab as typed_lab;
 use crate::cli::lists::{Lists, ListsFormat};
 use crate::cli::observe::{LogFormat, Observe};
 use crate::cli::rows;
 use crate::cli::scan as typed;
 use crate::cli::tables::Tables as Folder;
 use crate::input;
+use crate::lab::farm::{self, MODES, Mode};
 use crate::lab::{self, Lab, Numbering};
 use crate::lists;
 use crate::model::address::Allowed;
@@ -176,6 +178,17 @@ pub enum Error {
     /// The loopback world.
     #[error("cannot start the lab")]
     Lab(#[from] lab::Error),
+    /// `--hostile`.
+    #[error("there is no hostile mode {0:?}; `mxcensus lab --hostile --list` names them")]
+    NoMode(String),
+    /// `--authority`.
+    #[error("cannot write {}, given by --authority", path.display())]
+    Authority {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
     /// Too few descriptors to do anything.
     #[error("only {0} file descriptors are allowed (ulimit -n); at least 256 are needed")]
     Descriptors(u64),
@@ -824,6 +837,20 @@ fn world(seed: u64, domains: u64, servers: Option<u32>) -> lab::Settings {
 /// The settings of a lab that outside tools reach: its addresses are the loopback addresses themselves.
 pub fn lab_for_tools(seed: u64, domains: u64, servers: Option<u32>) -> lab::Settings {
     lab::Settings { numbering: Numbering::Loopback, ..world(seed, domains, servers) }
+}
+
+/// The hostile modes that are meant: those named, or all.
+pub fn modes(named: &[String]) -> Result<Vec<&'static Mode>, Error> {
+    if named.is_empty() {
+        return Ok(MODES.iter().collect());
+    }
+    named.iter().map(|word| Mode::named(word).ok_or_else(|| Error::NoMode(word.clone()))).collect()
+}
+
+/// The settings of a farm of hostile servers.
+pub fn farm(args: &typed_lab::Lab) -> farm::Settings {
+    let usual = farm::Settings::default();
+    farm::Settings { late: args.late.unwrap_or(usual.late), drip: args.drip.unwrap_or(usual.drip), ..usual }
 }
 
 /// A lab's own list as CSV, with the header that tells recorded introductions apart.

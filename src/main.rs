@@ -10,6 +10,7 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser as _};
 use mxcensus::cli::{self, Cli, Command, ExplainFormat, SchemaFormat};
 use mxcensus::error::Error;
 use mxcensus::lab::Lab;
+use mxcensus::lab::farm::Farm;
 use mxcensus::model::finding::Code;
 use mxcensus::model::words::Rule;
 use mxcensus::output::schema;
@@ -171,6 +172,9 @@ fn print(text: &str) -> Result<ExitCode, Error> {
 }
 
 async fn lab(args: &cli::lab::Lab) -> Result<ExitCode, Error> {
+    if let Some(named) = &args.hostile {
+        return hostile(args, named).await;
+    }
     if let Some(count) = args.list {
         let lab = Lab::start(config::lab_for_tools(args.seed, count, args.servers)).await?;
         return print_records(config::targets(&lab).map(|line| line.split(',').map(str::to_owned).collect::<Vec<_>>()));
@@ -182,7 +186,7 @@ async fn lab(args: &cli::lab::Lab) -> Result<ExitCode, Error> {
     let (resolver, port) = (lab.resolver(), lab.port());
     let lists: Vec<String> = lab.lists().0.iter().map(|list| format!("--dnsbl {}", list.zone)).collect();
     let lists = lists.join(" ");
-    print(&format!(
+    stay_up(&format!(
         "resolver  {resolver} (UDP and TCP)\n\
          smtp      port {port} on the addresses that the resolver gives\n\
          targets   mxcensus lab --list {domains} --seed {seed}{servers}\n\
@@ -198,11 +202,49 @@ async fn lab(args: &cli::lab::Lab) -> Result<ExitCode, Error> {
         domains = args.domains,
         seed = args.seed,
         servers = args.servers.map_or_else(String::new, |servers| format!(" --servers {servers}")),
-    ))?;
+    ))
+    .await
+}
+
+/// Says how to reach a world, and keeps it up until it is interrupted: from the moment on that it says so.
+async fn stay_up(page: &str) -> Result<ExitCode, Error> {
     let stop = Stop::default();
     stop.listen().map_err(|source| scan::Error::System { what: "listen for signals", source })?;
+    print(page)?;
     stop.reached(Level::Drain).await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Mail servers that do their worst, or the list of them.
+async fn hostile(args: &cli::lab::Lab, named: &[String]) -> Result<ExitCode, Error> {
+    let modes = config::modes(named)?;
+    if let Some(count) = args.list {
+        let header = ["target", "mode", "about"].map(str::to_owned).to_vec();
+        let most = usize::try_from(count).unwrap_or(usize::MAX);
+        let rows = modes.iter().take(most);
+        let rows = rows.map(|mode| vec![mode.address().to_string(), mode.word.to_owned(), mode.about.to_owned()]);
+        return print_records(std::iter::once(header).chain(rows));
+    }
+    let farm = Farm::start(config::farm(args)).map_err(config::Error::Lab)?;
+    if let Some(path) = &args.authority {
+        let failed = |source| config::Error::Authority { path: path.clone(), source };
+        std::fs::write(path, farm.authority()).map_err(failed)?;
+    }
+    let port = farm.port();
+    let widest = modes.iter().map(|mode| mode.word.len()).max().unwrap_or(0);
+    let lines =
+        modes.iter().map(|mode| format!("{:<12} {:<widest$}  {}\n", mode.address().to_string(), mode.word, mode.about));
+    let all = if named.is_empty() { String::new() } else { format!(" {}", named.join(" ")) };
+    stay_up(&format!(
+        "{}\n\
+         port      {port} on all of these, and on the other addresses of each one's /24, which share its load and its bans\n\
+         list      mxcensus lab --list --hostile{all}\n\
+         scan      mxcensus lab --list --hostile{all} | mxcensus scan -i - --port {port} --allow-special 127.0.0.0/8 \
+                   --probes smtp --helo scanner.lab.test\n\
+         stop      with an interrupt",
+        lines.collect::<String>(),
+    ))
+    .await
 }
 
 /// The verdicts that a scan of the lab must come to, as CSV.

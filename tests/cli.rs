@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail by panic, also in its own functions")]
 
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, Read as _, Write as _};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -384,8 +384,39 @@ fn numbers_that_no_machine_can_hold_are_refused_in_one_line() {
 }
 
 #[test]
+fn hostile_servers_stay_up_at_the_addresses_they_are_listed_under() {
+    let listed = mxcensus(&["lab", "--hostile", "good", "greets-250", "--list"]);
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    assert_eq!(listed.lines().next(), Some("target,mode,about"));
+    let addresses: Vec<&str> = listed.lines().skip(1).map(|line| line.split(',').next().unwrap()).collect();
+    assert_eq!(addresses.len(), 2, "{listed}");
+
+    let mut child =
+        Command::new(PROGRAM).args(["lab", "--hostile", "greets-250"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut said = std::io::BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert!(said.next().unwrap().starts_with(addresses[1]));
+    let port = said.find_map(|line| line.strip_prefix("port")?.split_whitespace().next()?.parse::<u16>().ok()).unwrap();
+    let mut greeting = [0; 29];
+    let mut server = std::net::TcpStream::connect((addresses[1], port)).unwrap();
+    server.read_exact(&mut greeting).unwrap();
+    assert_eq!(greeting, *b"250 greets-250.farm.test ESMT");
+    Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert_eq!(ended(&mut child).code(), Some(0));
+
+    let unknown = mxcensus(&["lab", "--hostile", "god"]);
+    assert_refused(&unknown, 2, "\"god\"", Path::new("-"));
+}
+
+#[test]
 fn every_printing_command_takes_a_reader_that_goes_away_well() {
-    for words in ["lab --truth", "lab --list 50000", "explain --format json", "schema --format json", "man"] {
+    for words in [
+        "lab --truth",
+        "lab --list 50000",
+        "lab --hostile --list",
+        "explain --format json",
+        "schema --format json",
+        "man",
+    ] {
         let mut command = Command::new(PROGRAM);
         let mut child = command.args(words.split(' ')).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         drop(child.stdout.take());

@@ -26,6 +26,11 @@ fn replies_of_any_bytes_are_read() {
 }
 
 #[test]
+fn greetings_of_any_words_name_only_what_they_said() {
+    assert!(seeds("greetings", targets::greetings).len() >= 30);
+}
+
+#[test]
 fn reverse_names_of_any_bytes_are_scored() {
     assert!(seeds("reverse", targets::reverse).len() >= 20);
 }

@@ -13,8 +13,8 @@ use mxcensus::model::dnsbl::Health;
 use mxcensus::model::evidence::Evidence;
 use mxcensus::model::introduction::{Introduction, Naming};
 use mxcensus::model::name::Name;
-use mxcensus::model::smtp::NameAt;
-use mxcensus::model::words::{IntroducedBy, Profile, PtrClass, Rule, Verdict};
+use mxcensus::model::smtp::{NameAt, Reply, unescape};
+use mxcensus::model::words::{IntroducedBy, IntroductionClass, Profile, PtrClass, Rule, Verdict};
 use mxcensus::observe::{self, Format};
 use mxcensus::probe::dnsbl::catalogue::{self, Request};
 use mxcensus::probe::smtp::{ehlo_name, greeting, offer, reply};
@@ -49,16 +49,47 @@ fn parted(name: &Name) {
     assert!(NAMING.organisation(name).is_some_and(|organisation| name.is_within(&organisation)));
 }
 
-/// The bytes of a reply: read, then taken for a greeting and for an answer to EHLO.
+/// The bytes of a reply: read, at once and in pieces, then taken for a greeting and for an answer to EHLO.
 pub fn replies(bytes: &[u8]) {
-    let own = Some(IpAddr::from([203, 0, 113, 9]));
     let reply = reply::read(bytes);
-    let greeting = greeting::read(&reply, own, NAMING);
-    assert_eq!(greeting.name.is_some(), greeting.at != NameAt::None);
-    assert!(greeting.name.as_deref().unwrap_or("").bytes().all(|byte| (b' '..=b'~').contains(&byte)));
+    for size in [1, 3, 1024] {
+        assert_eq!(reply::read_pieces(bytes.chunks(size)), reply, "in pieces of {size}");
+    }
+    assert!(reply.lines.len() <= 64 && reply.raw.len() <= 512 && bytes.starts_with(&reply.raw));
+    welcomed(&reply);
     let _ = ehlo_name(&reply, NAMING);
     let offer = offer(&reply);
     assert!(offer.keywords.len() <= 100 && offer.auth.len() <= 100);
+}
+
+/// A digit for the code of a greeting, and the texts of its lines.
+pub fn greetings(bytes: &[u8]) {
+    const CODES: [&str; 10] = ["220", "250", "354", "421", "450", "521", "550", "554", "556", "555"];
+    let Some((&first, text)) = bytes.split_first() else { return };
+    let code = CODES.into_iter().cycle().nth(usize::from(first.wrapping_sub(b'0'))).expect("a cycle has no end");
+    let mut lines = text.split(|byte| *byte == b'\n').peekable();
+    let mut whole = Vec::new();
+    while let Some(line) = lines.next() {
+        let separator = if lines.peek().is_some() { "-" } else { " " };
+        whole.extend([code.as_bytes(), separator.as_bytes(), line, b"\r\n"].concat());
+    }
+    let reply = reply::read(&whole);
+    assert!(reply.code.to_string() == code && !reply.oddities.no_code);
+    welcomed(&reply);
+}
+
+/// What is read out of a greeting has been said, and its parts do not contradict each other.
+fn welcomed(reply: &Reply) {
+    let own = Some(IpAddr::from([203, 0, 113, 9]));
+    let greeting = greeting::read(reply, own, NAMING);
+    assert_eq!(greeting.name.is_some(), greeting.at != NameAt::None);
+    assert!(!(greeting.about_us && greeting.no_service));
+    let nameless = greeting.masked || greeting.protocol.is_some() || !reply.complete || reply.oddities.no_code;
+    let Some(name) = &greeting.name else { return };
+    assert!(!nameless && name.bytes().all(|byte| (b' '..=b'~').contains(&byte)));
+    assert!(reply.lines.iter().any(|line| line.contains(&**name)), "{name} was never said");
+    let class = Introduction::new(&unescape(name), IntroducedBy::Greeting, NAMING).class;
+    assert!(reply.code < 400 || class == IntroductionClass::Fqdn, "{name}, the word of somebody who refuses");
 }
 
 /// Sixteen bytes of an address, and the name it may have.

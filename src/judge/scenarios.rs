@@ -14,7 +14,7 @@ use crate::model::history::Fact;
 use crate::model::introduction::Introduction;
 use crate::model::name::Name;
 use crate::model::observed::{Absence, Denial, Failure, Observed};
-use crate::model::smtp::{NameAt, Protocol, Session};
+use crate::model::smtp::{NameAt, Protocol, Session, Tls};
 use crate::model::target::Receiver;
 use crate::model::words::{Basis, Cause, CertTrust, ConnectStatus, IntroducedBy, Overall, Profile, PtrClass, Rule};
 use crate::model::words::{Severity, SmtpStatus, TlsStatus, Verdict};
@@ -722,6 +722,18 @@ const ONE_SERVER: &[Case] = &[
         },
         "PPPPPPP",
         &[PtrInvalidName, PtrMultiple],
+    ),
+    (
+        148,
+        |s| {
+            // 421 to STARTTLS: the server has closed, and QUIT finds nobody.
+            let session = &mut s.host().session;
+            (session.status, session.cause) = (SmtpStatus::Deferred, Some(Cause::Deferred));
+            session.tls = Tls::none(TlsStatus::Refused);
+            session.quit_code = None;
+        },
+        "PPPPPPP",
+        &[],
     ),
 ];
 

@@ -6,6 +6,7 @@
 mod chance;
 mod counts;
 mod dns;
+pub mod farm;
 mod listen;
 mod map;
 mod place;

@@ -44,14 +44,15 @@ impl Certificates {
         let expired = parameters(&[EXPIRED], (2020, 2021))?.self_signed(&expired_key)?;
         Ok(Self {
             authority: authority_certificate,
-            good: acceptor(good.der().clone(), &key)?,
-            expired: acceptor(expired.der().clone(), &expired_key)?,
+            good: acceptor(vec![good.der().clone()], &key)?,
+            expired: acceptor(vec![expired.der().clone()], &expired_key)?,
             expired_key: Sha256::digest(rcgen::PublicKeyData::subject_public_key_info(&expired_key)).into(),
         })
     }
 }
 
-fn parameters(names: &[&str], (from, to): (i32, i32)) -> Result<CertificateParams, rcgen::Error> {
+/// What a certificate says: the names it is for, and its first and last year.
+pub(super) fn parameters(names: &[&str], (from, to): (i32, i32)) -> Result<CertificateParams, rcgen::Error> {
     let mut parameters = CertificateParams::new(names.iter().map(ToString::to_string).collect::<Vec<_>>())?;
     parameters.not_before = rcgen::date_time_ymd(from, 1, 1);
     parameters.not_after = rcgen::date_time_ymd(to, 1, 1);
@@ -65,13 +66,14 @@ fn parameters(names: &[&str], (from, to): (i32, i32)) -> Result<CertificateParam
     Ok(parameters)
 }
 
-fn acceptor(certificate: CertificateDer<'static>, key: &KeyPair) -> Result<TlsAcceptor, Error> {
+/// Shows a chain, whose first certificate is for this key.
+pub(super) fn acceptor(chain: Vec<CertificateDer<'static>>, key: &KeyPair) -> Result<TlsAcceptor, Error> {
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
-        .with_single_cert(vec![certificate], key)?;
+        .with_single_cert(chain, key)?;
     // Nobody comes back: sessions would only be memory and packets.
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;

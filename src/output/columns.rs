@@ -157,10 +157,10 @@ pub static COLUMNS: &[Column] = &[
         |row| session(row, |session| code(session.ehlo.as_ref()))),
     column("ehlo_name", Kind::Text, "the host word of the EHLO reply, else of the HELO reply",
         |row| session(row, |session| maybe_text(session.ehlo_name.as_deref()))),
-    column("extensions", Kind::List, "EHLO keywords before TLS; null when there was no EHLO reply",
-        |row| session(row, |session| match session.ehlo {
-            Some(_) => texts(&session.extensions),
-            None => Cell::Null,
+    column("extensions", Kind::List, "EHLO keywords before TLS; null when there was no complete EHLO reply",
+        |row| session(row, |session| match &session.ehlo {
+            Some(reply) if reply.complete && reply.code > 0 => texts(&session.extensions),
+            _ => Cell::Null,
         })),
     column("software", Kind::Text, "a guess from the greeting, for statistics only",
         |row| session(row, |session| maybe_text(session.greeted.software.as_deref()))),

@@ -386,6 +386,18 @@ fn nothing_known_is_null_and_known_to_be_none_is_empty() {
 }
 
 #[test]
+fn what_a_server_offers_is_not_known_from_half_a_reply() {
+    let is_known = |code, complete| {
+        let mut host = sample::host("192.0.2.25");
+        host.session.ehlo = Some(Reply { code, complete, ..Reply::default() });
+        host.session.extensions = Vec::new();
+        cell_of(&sample::domain("example.org", host), "extensions") != Cell::Null
+    };
+    assert!(is_known(250, true) && is_known(502, true));
+    assert!(!is_known(250, false) && !is_known(0, true), "half a reply, and a line that is none");
+}
+
+#[test]
 fn an_excluded_address_keeps_its_place_in_the_row() {
     let mut judged = sample::all().swap_remove(4);
     judged.evidence.routes.clear();

@@ -5,7 +5,7 @@ use super::super::case::{Case, is_positive};
 use super::super::findings::{Findings, Found};
 use crate::model::finding::Code;
 use crate::model::smtp::{Certificate, Tls};
-use crate::model::words::{Basis, CertTrust, TlsFailure, TlsStatus, Unproven};
+use crate::model::words::{Basis, CertTrust, SmtpStatus, TlsFailure, TlsStatus, Unproven};
 
 pub(in super::super) fn judge(case: &Case<'_>, out: &mut Findings) {
     if case.host.basis == Basis::Observed {
@@ -34,9 +34,10 @@ pub(in super::super) fn judge(case: &Case<'_>, out: &mut Findings) {
         let detail = format!("{} octets behind the STARTTLS reply", session.tls.injected_bytes);
         out.add(Found::of(Code::SmtpDesync).detail(detail));
     }
-    // After 421 the server may close at once (RFC 5321 §3.8): it owes QUIT nothing.
-    let closing =
-        [&session.greeting, &session.ehlo, &session.helo].into_iter().flatten().any(|reply| reply.code == 421);
+    // After 421 the server may close at once (RFC 5321 §3.8): it owes QUIT nothing. One that welcomed EHLO and put us off all the
+    // same has said it to STARTTLS, or to EHLO inside TLS.
+    let closing = answered && session.status == SmtpStatus::Deferred
+        || [&session.greeting, &session.ehlo, &session.helo].into_iter().flatten().any(|reply| reply.code == 421);
     if session.quit_sent && session.quit_code != Some(221) && !closing {
         let answer = session.quit_code.map_or_else(|| "no answer".to_owned(), |code| code.to_string());
         out.add(Found::of(Code::SmtpQuitNo221).detail(answer));

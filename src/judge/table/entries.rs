@@ -508,7 +508,8 @@ pub static TABLE: &[Entry] = entries! {
         "STARTTLS is blanked by a firewall", "ASA mail inspection", "250 XXXXXXXA",
         "switch the firewall's inspection off (ASA: no inspect esmtp)";
     SmtpStarttlsFailed [W:] => YES,
-        "the TLS handshake fails after STARTTLS was accepted", "RFC 3207 §4", "220 ready to start TLS, then an alert",
+        "STARTTLS is offered, and then neither refused nor followed by a handshake that succeeds", "RFC 3207 §4",
+        "220 ready to start TLS, then an alert",
         "mend certificate and key, and offer TLS 1.2 or 1.3; the detail says why it failed, and holds the alert";
     TlsOldProtocol [W:] => YES,
         "the server refuses TLS 1.2 and 1.3 for their version, by its alert or by choosing an older one",

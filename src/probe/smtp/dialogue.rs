@@ -84,9 +84,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
         let deadline = (asked + limit).min(self.over);
         // A failed write is no answer: the reply to read may be the server's last word, or the end of the stream.
         let written = async {
-            if self.stream.write_all(command).await.is_ok() {
+            match self.stream.write_all(command).await {
                 // Only TLS holds anything back; where it fails the read says so.
-                let _flushed = self.stream.flush().await;
+                Ok(()) => _ = self.stream.flush().await,
+                // The system tells a reset once, to whoever asks first.
+                Err(error) => self.reset |= error.kind() == ErrorKind::ConnectionReset,
             }
         };
         if timeout_at(deadline, written).await.is_err() {
@@ -100,13 +102,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
     pub(super) async fn listen(&mut self, limit: Duration) -> (Reply, End) {
         let asked = Instant::now();
         self.read(asked, (asked + limit).min(self.over)).await
-    }
-
-    /// Drops what was received and not taken; says how many octets that were.
-    pub(super) fn drop_waiting(&mut self) -> usize {
-        let dropped = self.waiting.len();
-        self.waiting = 0..0;
-        dropped
     }
 
     /// The stream below, for another protocol to go on with.
@@ -168,9 +163,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
 
     /// Looks, without waiting, whether the server has spoken out of turn, and drops it.
     async fn drop_unasked(&mut self) {
-        let mut dropped = self.drop_waiting();
+        self.desynchronised |= self.drop_arrived().await > 0;
+    }
+
+    /// Drops what was received and not taken, and what has arrived meanwhile; says how many octets that were.
+    pub(super) async fn drop_arrived(&mut self) -> usize {
+        let received = self.waiting.len();
+        self.waiting = 0..0;
         let (stream, buffer, reset) = (&mut self.stream, &mut self.buffer, &mut self.reset);
-        dropped += poll_fn(|context| {
+        let arrived = poll_fn(|context| {
             let mut unasked = 0;
             while unasked < UNASKED {
                 let mut buffer = ReadBuf::new(buffer);
@@ -185,7 +186,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
             Poll::Ready(unasked)
         })
         .await;
-        self.desynchronised |= dropped > 0;
+        received + arrived
     }
 }
 
@@ -197,4 +198,46 @@ fn is_slow(octets: usize, time: Duration) -> bool {
 /// Whole milliseconds, as far as they fit.
 pub(super) fn ms(time: Duration) -> u32 {
     u32::try_from(time.as_millis()).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::task::Context;
+
+    use super::*;
+
+    /// A stream whose reset the write meets before the read does.
+    #[derive(Debug)]
+    struct Reset {
+        met: bool,
+    }
+
+    impl AsyncRead for Reset {
+        fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+            if self.met { Poll::Ready(Ok(())) } else { Poll::Pending }
+        }
+    }
+
+    impl AsyncWrite for Reset {
+        fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+            self.met = true;
+            Poll::Ready(Err(ErrorKind::ConnectionReset.into()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reset_that_a_command_runs_into_is_no_close() {
+        let second = Duration::from_secs(1);
+        let mut dialogue = Dialogue::new(Reset { met: false }, Instant::now() + second);
+        assert_eq!(dialogue.ask(b"EHLO probe.ietf.org\r\n", second).await.1, End::Reset);
+    }
 }

@@ -30,11 +30,20 @@ pub(super) enum Progress {
 
 /// The reply at the beginning of these bytes, as if they had come at once and the connection had then been closed.
 pub fn read(bytes: &[u8]) -> Reply {
+    read_pieces([bytes])
+}
+
+/// The same of bytes that came in these pieces.
+pub fn read_pieces<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Reply {
     let mut incoming = Incoming::default();
-    match incoming.take(bytes, 0) {
-        (_, Progress::Done) => incoming.complete(0),
-        (_, Progress::More | Progress::TooLong) => incoming.cut_off(0),
+    for piece in pieces {
+        match incoming.take(piece, 0).1 {
+            Progress::Done => return incoming.complete(0),
+            Progress::TooLong => break,
+            Progress::More => {}
+        }
     }
+    incoming.cut_off(0)
 }
 
 /// A reply on its way in.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
-use super::connect::connect;
+use super::connect::{Failure, connect};
 use super::dialogue::{Dialogue, End, ms};
 use super::ehlo::{EhloName, ehlo_name, offer};
 use super::reply::lower_text;
@@ -85,17 +85,23 @@ pub async fn hold(endpoint: SocketAddr, port: u16, caller: &Caller, server_name:
     let start = Instant::now();
     let stream = match connect(endpoint, caller.limits.connect).await {
         Ok(stream) => stream,
-        Err(failure) => {
-            return Session {
-                cause: Some(failure.cause),
-                connect_detail: Some(failure.detail),
-                elapsed_ms: ms(start.elapsed()),
-                ..Session::none(port, failure.status)
-            };
-        }
+        Err(failure) => return unmade(port, failure, ms(start.elapsed())),
     };
     let own = stream.local_addr().ok().map(|address| address.ip());
     converse(stream, own, port, ms(start.elapsed()), caller, server_name).await
+}
+
+/// What is left of a connection that did not come about. A reset comes from somebody who had accepted: whether it is met with the
+/// connection or with the first read is a matter of microseconds, and has to come to the same.
+fn unmade(port: u16, failure: Failure, elapsed_ms: u32) -> Session {
+    let none = Session::none(port, failure.status);
+    Session {
+        status: if failure.status == ConnectStatus::Reset { SmtpStatus::Reset } else { none.status },
+        cause: Some(failure.cause),
+        connect_detail: Some(failure.detail),
+        elapsed_ms,
+        ..none
+    }
 }
 
 /// Holds a session over a stream that is connected; `own` is our address on it.
@@ -253,7 +259,7 @@ impl Conversation<'_> {
         }
 
         // Whatever follows the reply in plaintext is not protected by what comes now.
-        let injected = u32::try_from(dialogue.drop_waiting()).unwrap_or(u32::MAX);
+        let injected = u32::try_from(dialogue.drop_arrived().await).unwrap_or(u32::MAX);
         let deadline = (Instant::now() + limits.handshake).min(dialogue.over());
         let over = dialogue.over();
         let (mut facts, stream) = client.handshake(dialogue.stream(), server_name, deadline).await;
@@ -328,4 +334,21 @@ const fn word_of(end: End) -> &'static str {
 pub(in crate::probe) fn line_of(reply: &Reply) -> String {
     let text: String = reply.lines.first().map_or("", |line| line).chars().take(200).collect();
     format!("{} {text}", reply.code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reset_that_the_connection_meets_is_the_one_that_the_first_read_would_have_met() {
+        for (status, cause, smtp) in [
+            (ConnectStatus::Reset, Cause::ConnectReset, SmtpStatus::Reset),
+            (ConnectStatus::Refused, Cause::ConnectRefused, SmtpStatus::NotAsked),
+            (ConnectStatus::Timeout, Cause::ConnectTimeout, SmtpStatus::NotAsked),
+        ] {
+            let session = unmade(25, Failure { status, cause, detail: "".into() }, 7);
+            assert_eq!((session.connect, session.status, session.cause), (status, smtp, Some(cause)));
+        }
+    }
 }

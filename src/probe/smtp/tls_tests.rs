@@ -230,6 +230,12 @@ async fn plaintext_behind_the_go_ahead_is_dropped_and_told() {
     assert_eq!((session.tls.status, session.tls.injected_bytes), (TlsStatus::Injected, 20));
     assert_eq!(session.tls.extensions.join(" "), "SIZE AUTH");
     assert_eq!(session.quit_code, Some(221));
+
+    // More than is read at once.
+    let page = [b"220 go\r\n".as_slice(), &b"250 evil\r\n".repeat(300)].concat();
+    let session = secured(Signed::ByRoot, page.leak(), &INSIDE).await;
+    assert_eq!((session.tls.status, session.tls.injected_bytes), (TlsStatus::Injected, 3_000));
+    assert_eq!(session.tls.extensions.join(" "), "SIZE AUTH");
 }
 
 #[tokio::test(start_paused = true)]
