@@ -331,9 +331,9 @@ rows! {
     starttls_garbage
         "open ok | 220 NAME | 250 NAME | PIPELINING STARTTLS | handshake-failed | pass | helo-special-use smtp-starttls-failed | EHLO STARTTLS"
     starttls_old_alert
-        "open ok | 220 NAME | 250 NAME | PIPELINING STARTTLS | handshake-failed | pass | helo-special-use smtp-starttls-failed | EHLO STARTTLS"
+        "open ok | 220 NAME | 250 NAME | PIPELINING STARTTLS | handshake-failed | pass | helo-special-use smtp-starttls-failed tls-old-protocol | EHLO STARTTLS"
     starttls_old_hello
-        "open ok | 220 NAME | 250 NAME | PIPELINING STARTTLS | handshake-failed | pass | helo-special-use smtp-starttls-failed | EHLO STARTTLS"
+        "open ok | 220 NAME | 250 NAME | PIPELINING STARTTLS | handshake-failed | pass | helo-special-use smtp-starttls-failed tls-old-protocol | EHLO STARTTLS"
     starttls_again
         "open ok | 220 NAME | 250 NAME | PIPELINING STARTTLS | ok trusted | pass | helo-special-use | EHLO STARTTLS EHLO QUIT"
     talks_early_inside_tls
