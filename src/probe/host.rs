@@ -302,6 +302,7 @@ impl<L: Lookup> Prober<L> {
         let Some(r#try) = self.egress.leave(address) else {
             return Ok(Pass::Stay(ConnectStatus::SelfFault, Cause::PortBlocked));
         };
+        let exchange = exchange.filter(|_| self.manners.minds_providers());
         let provider = || exchange.map(|name| settings.naming.organisation(name).unwrap_or_else(|| name.clone()));
         let leave = loop {
             match self.manners.ask(neighbourhood(address), provider()) {

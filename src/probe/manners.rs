@@ -62,6 +62,7 @@ pub(super) enum Refusal {
 pub(super) struct Manners {
     networks: Mutex<Groups<IpNet>>,
     providers: Mutex<Groups<Name>>,
+    minds_providers: bool,
 }
 
 /// Leave to connect once; the slots are free again when this is dropped.
@@ -79,7 +80,13 @@ impl Manners {
         Self {
             networks: Mutex::new(Groups::new(per_network, NETWORK_SLOTS, pause)),
             providers: Mutex::new(Groups::new(per_provider, PROVIDER_SLOTS, pause)),
+            minds_providers: per_provider > 0.0,
         }
+    }
+
+    /// Whether it matters whose an exchange is.
+    pub(super) const fn minds_providers(&self) -> bool {
+        self.minds_providers
     }
 
     /// Leave for one connection. Until it departs no other gets leave for these groups.
