@@ -54,7 +54,8 @@ pub struct Scan {
     /// Bad records with line and reason [default: beside the output]
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub rejects: Option<PathBuf>,
-    /// Rows in input order instead of as they complete
+    /// Rows in input order instead of as they complete; one that waits for its server, or for a later pass, holds back those
+    /// after it
     #[arg(long, value_enum, value_name = "ORDER", help_heading = "Output")]
     pub order: Option<Order>,
     /// Progress on stderr

@@ -239,7 +239,9 @@ impl<L: Lookup> Deferred<L> {
                 For::Obstacle(obstacle) => match self.prober.again(obstacle) {
                     Some(later) => {
                         // Somebody had the turn.
-                        inner.waiting.entry(what.clone()).or_default().batch = BATCH;
+                        if let Some(waiting) = inner.waiting.get_mut(&what) {
+                            waiting.batch = BATCH;
+                        }
                         inner.look(later, what);
                     }
                     None => self.release(inner, &what, &mut ready)?,
