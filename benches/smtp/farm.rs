@@ -27,6 +27,9 @@ const OFFER: &[u8] = b"250-mx.zone.test\r\n250-PIPELINING\r\n250-SIZE 10240000\r
     250-STARTTLS\r\n250-ENHANCEDSTATUSCODES\r\n250-8BITMIME\r\n250-DSN\r\n250 CHUNKING\r\n";
 const BYE: &[u8] = b"221 2.0.0 Bye\r\n";
 const WHAT: &[u8] = b"502 5.5.2 Error: command not recognized\r\n";
+/// How long it looks away when there is nothing to do: to wake a thread that sleeps is the caller's work, and would be counted
+/// as the client's.
+const NAP: Duration = Duration::from_micros(100);
 /// Between two octets of a tarpit.
 const DRIP: Duration = Duration::from_secs(3);
 
@@ -112,6 +115,8 @@ struct Client {
     /// Tells it from who was served in its place before.
     number: u64,
     tarpit: bool,
+    /// Has said QUIT, and may be gone before the answer.
+    quit: bool,
 }
 
 /// Something to say, and when. All are delayed alike, so the order of arrival is the order of time.
@@ -141,8 +146,7 @@ impl Farm {
     fn serve(&mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(1024);
         loop {
-            let first = [&self.due, &self.drips].into_iter().filter_map(|queue| queue.front()).map(|due| due.0).min();
-            match self.poll.poll(&mut events, first.map(|when| when.saturating_duration_since(Instant::now()))) {
+            match self.poll.poll(&mut events, Some(Duration::ZERO)) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 polled => polled?,
             }
@@ -153,7 +157,9 @@ impl Farm {
                 }
             }
             let now = Instant::now();
+            let mut idle = events.is_empty();
             while let Some((_, place, number, text)) = pop(&mut self.due, now) {
+                idle = false;
                 self.say(place, number, text);
             }
             while let Some((_, place, number, text)) = pop(&mut self.drips, now) {
@@ -162,6 +168,9 @@ impl Farm {
                 // Never to its end.
                 let rest = if rest.len() > 2 { rest } else { GREETING };
                 self.drips.push_back((now + DRIP, place, number, rest));
+            }
+            if idle {
+                thread::sleep(NAP);
             }
         }
     }
@@ -181,7 +190,7 @@ impl Farm {
             let number = self.next;
             self.next += 1;
             let tarpit = self.options.world.has_tarpits() && self.is_tarpit(&stream)?;
-            let client = Some(Client { stream, number, tarpit });
+            let client = Some(Client { stream, number, tarpit, quit: false });
             match self.clients.get_mut(place) {
                 Some(free) => *free = client,
                 None => self.clients.push(client),
@@ -207,10 +216,14 @@ impl Farm {
         let (number, tarpit) = (client.number, client.tarpit);
         let mut buffer = [0_u8; 512];
         let text = match client.stream.read(&mut buffer) {
+            Ok(0) if client.quit => return self.leave(place, |counts| &counts.quits),
             Ok(0) => return self.leave(place, |counts| &counts.left),
             Ok(_) => match buffer.first() {
                 Some(b'E' | b'H') => OFFER,
-                Some(b'Q') => BYE,
+                Some(b'Q') => {
+                    client.quit = true;
+                    BYE
+                }
                 _ => WHAT,
             },
             Err(error) if error.kind() == ErrorKind::WouldBlock => return,

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
+use super::alarm::Alarm;
 use super::connect::connect;
 use super::dialogue::{Dialogue, End, ms};
 use super::ehlo::{EhloName, ehlo_name, offer};
@@ -83,7 +84,8 @@ pub struct Caller {
 /// the endpoint's; `server_name` is the exchange's name, for TLS.
 pub async fn hold(endpoint: SocketAddr, port: u16, caller: &Caller, server_name: Option<&Name>) -> Session {
     let start = Instant::now();
-    let stream = match connect(endpoint, caller.limits.connect).await {
+    let mut alarm = Alarm::new(start + caller.limits.connect);
+    let stream = match connect(endpoint, caller.limits.connect, &mut alarm).await {
         Ok(stream) => stream,
         Err(failure) => {
             return Session {
@@ -95,7 +97,7 @@ pub async fn hold(endpoint: SocketAddr, port: u16, caller: &Caller, server_name:
         }
     };
     let own = stream.local_addr().ok().map(|address| address.ip());
-    converse(stream, own, port, ms(start.elapsed()), caller, server_name).await
+    talk(stream, alarm, own, port, ms(start.elapsed()), caller, server_name).await
 }
 
 /// Holds a session over a stream that is connected; `own` is our address on it.
@@ -107,10 +109,23 @@ pub async fn converse<S: AsyncRead + AsyncWrite + Unpin + Send>(
     caller: &Caller,
     server_name: Option<&Name>,
 ) -> Session {
+    let alarm = Alarm::new(Instant::now() + caller.limits.greeting);
+    talk(stream, alarm, own, port, connect_ms, caller, server_name).await
+}
+
+async fn talk<S: AsyncRead + AsyncWrite + Unpin + Send>(
+    stream: S,
+    alarm: Alarm,
+    own: Option<IpAddr>,
+    port: u16,
+    connect_ms: u32,
+    caller: &Caller,
+    server_name: Option<&Name>,
+) -> Session {
     let start = Instant::now();
     let session = Session { connect_ms: Some(connect_ms), ..Session::none(port, ConnectStatus::Open) };
     let mut conversation = Conversation { caller, own, session };
-    let mut dialogue = Dialogue::new(stream, start + caller.limits.session);
+    let mut dialogue = Dialogue::new(stream, start + caller.limits.session, alarm);
 
     let mut in_sync = conversation.greeting(&mut dialogue).await;
     if in_sync && conversation.welcome() {
@@ -123,10 +138,10 @@ pub async fn converse<S: AsyncRead + AsyncWrite + Unpin + Send>(
     if in_sync {
         conversation.quit(&mut dialogue).await;
     }
-    dialogue.close(caller.limits.quit).await;
-
     let mut session = conversation.session;
     session.desynchronised |= dialogue.desynchronised;
+    // The FIN: what was to be read has been read.
+    drop(dialogue);
     session.elapsed_ms = connect_ms.saturating_add(ms(start.elapsed()));
     session
 }
@@ -262,7 +277,7 @@ impl Conversation<'_> {
         self.session.tls = facts;
         let Some(stream) = stream else { return false };
 
-        let mut inside = Dialogue::new(stream, over);
+        let mut inside = Dialogue::new(stream, over, Alarm::new(over));
         let ehlo = self.hello("EHLO");
         let (reply, end) = inside.ask(ehlo.as_bytes(), limits.command).await;
         if end == End::Complete && matches!(reply.code, 200..300) {
