@@ -117,6 +117,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
         &mut self.stream
     }
 
+    /// The stream below, to look at.
+    pub(super) const fn beneath(&self) -> &S {
+        &self.stream
+    }
+
     /// Says goodbye on a transport that has a word for it, as TLS has `close_notify`; the FIN comes with the drop.
     pub(super) async fn close(&mut self, limit: Duration) {
         // A peer that is gone already cannot be told; nothing hangs on it.
