@@ -54,7 +54,8 @@ const PROVIDER_RATE: f64 = 2.0;
 const RETRY_AFTER: Duration = Duration::from_secs(20 * 60);
 /// Questions a second per blocklist: what their operators ask of small users.
 const DNSBL_RATE: f64 = 5.0;
-/// Sockets at a time. More would not be faster at the rate above, and the lab needs the other half of each connection.
+/// Sockets at a time, unless more targets than that are wanted in flight. More would not be faster at the rate above, and the
+/// lab needs the other half of each connection.
 const SOCKETS: usize = 500;
 const LAB_SOCKETS: usize = 1_000;
 /// Questions at a time to the lab's resolver, at the start.
@@ -230,7 +231,9 @@ pub fn scan_in(args: typed::Scan, lab: Option<Lab>) -> Result<Meant, Error> {
     let (descriptors, mut notes) = descriptors()?;
     // In the lab both ends of a connection are ours.
     let ends = if world.is_some() { 2 } else { 1 };
-    let wanted_sockets = if world.is_some() { LAB_SOCKETS } else { SOCKETS };
+    let usual = if world.is_some() { LAB_SOCKETS } else { SOCKETS };
+    // Who asks for many targets in flight has lifted the rates, or waits for servers that never answer.
+    let wanted_sockets = args.concurrency.map_or(usual, |given| given.clamp(usual, MOST_IN_FLIGHT));
     let sockets =
         usize::try_from((descriptors - OTHER_DESCRIPTORS) / ends).unwrap_or(wanted_sockets).min(wanted_sockets);
     if sockets < wanted_sockets {

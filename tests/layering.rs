@@ -37,6 +37,7 @@ const STAYS_IN: &[(&str, &[&str])] = &[
     ("clap_mangen", &["src/main.rs"]),
     ("governor", &["src/probe/budget.rs"]),
     ("indicatif", &["src/scan/progress.rs"]),
+    ("mimalloc", &["src/main.rs"]),
     ("psl", &["src/model/tables/"]),
     ("publicsuffix", &["src/model/tables/"]),
     ("quick_cache", &["src/probe/memo.rs"]),

@@ -37,6 +37,9 @@ pub(crate) struct Options {
     /// Which ones are lost
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// The only zone whose names have an address, if not all names have one; about all else it is in trouble
+    #[arg(long)]
+    zone: Option<String>,
     /// What every reply says
     #[arg(long, value_enum, default_value_t = Rcode::Noerror)]
     rcode: Rcode,
@@ -101,7 +104,7 @@ fn serve(socket: &UdpSocket, options: &Options, counts: &Counts) {
             Counts::count(&counts.received);
             if chance.random_bool(options.loss) {
                 Counts::count(&counts.lost);
-            } else if let Some(reply) = buffer.get(..length).and_then(|query| reply(query, options.rcode)) {
+            } else if let Some(reply) = buffer.get(..length).and_then(|query| reply(query, options)) {
                 waiting.push_back((Instant::now() + delay, peer, reply));
             }
         }
@@ -125,24 +128,37 @@ fn serve(socket: &UdpSocket, options: &Options, counts: &Counts) {
 }
 
 /// The question again with one address, or with the code; None for what is no question.
-fn reply(query: &[u8], rcode: Rcode) -> Option<Vec<u8>> {
+fn reply(query: &[u8], options: &Options) -> Option<Vec<u8>> {
     let mut end = 12;
     while let Some(&length @ 1..) = query.get(end) {
         end += 1 + usize::from(length);
     }
     let question = query.get(12..end + 5)?;
     let edns = query.get(11) == Some(&1);
-    let good = rcode == Rcode::Noerror;
+    let (name, kind) = (query.get(12..end)?, query.get(end + 2)?);
+    let good = options.rcode == Rcode::Noerror && options.zone.as_ref().is_none_or(|zone| is_in(zone, name));
+    // Of a zone it is known that its names have addresses, and of which family.
+    let has_address = good && (options.zone.is_none() || *kind == 1);
     let mut reply = Vec::with_capacity(12 + question.len() + 27);
     reply.extend(query.get(..2)?);
     // A response, with recursion desired and available.
-    reply.extend([0x81, if good { 0x80 } else { 0x82 }, 0, 1, 0, u8::from(good), 0, 0, 0, u8::from(edns)]);
+    reply.extend([0x81, if good { 0x80 } else { 0x82 }, 0, 1, 0, u8::from(has_address), 0, 0, 0, u8::from(edns)]);
     reply.extend(question);
-    if good {
+    if has_address {
         reply.extend([0xC0, 12, 0, 1, 0, 1, 0, 0, 1, 44, 0, 4, 192, 0, 2, 1]);
     }
     if edns {
         reply.extend([0, 0, 41, 4, 0xD0, 0, 0, 0, 0, 0, 0]);
     }
     Some(reply)
+}
+
+/// Whether a name of a question ends in the labels of the zone.
+fn is_in(zone: &str, name: &[u8]) -> bool {
+    let labels = zone.split('.').flat_map(|label| {
+        let length = u8::try_from(label.len()).unwrap_or(u8::MAX);
+        std::iter::once(length).chain(label.bytes())
+    });
+    let zone: Vec<u8> = labels.collect();
+    name.len() >= zone.len() && name.iter().rev().zip(zone.iter().rev()).all(|(a, b)| a.eq_ignore_ascii_case(b))
 }

@@ -271,7 +271,13 @@ impl<L: Lookup> Prober<L> {
         let greeted = session.greeted.name.as_deref().filter(|_| !session.greeted.masked);
         let greeted = greeted.map(|name| Introduction::new(&unescape(name), IntroducedBy::Greeting, naming));
         let ehlo = session.ehlo_name.as_deref();
-        let ehlo = ehlo.map(|name| Introduction::new(&unescape(name), IntroducedBy::Ehlo, naming));
+        let ehlo = ehlo.map(|name| match &greeted {
+            // Most say the same twice.
+            Some(greeted) if session.greeted.name.as_deref() == Some(name) => {
+                Introduction { by: IntroducedBy::Ehlo, ..greeted.clone() }
+            }
+            _ => Introduction::new(&unescape(name), IntroducedBy::Ehlo, naming),
+        });
         let (introduction, ehlo) = match (greeted, ehlo) {
             (Some(greeted), ehlo) => (Some(greeted), ehlo),
             (None, ehlo) => (ehlo, None),

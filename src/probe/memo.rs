@@ -91,6 +91,11 @@ impl<K: Eq + Hash + Size + Clone, V: Size> Memo<K, V> {
     /// The remembered value; else what `ask` finds, which runs once however many wait for it.
     pub async fn get(&self, key: &K, ask: impl Future<Output = V>) -> Arc<V> {
         self.met.fetch_add(1, Ordering::Relaxed);
+        if let Some(value) = self.cache.get(key) {
+            return value;
+        }
+        // On the heap: the cache keeps room for it several times over, in every asker that waits or finds it there.
+        let ask = Box::pin(ask);
         let loaded = self.cache.get_or_insert_async(key, async {
             self.asked.fetch_add(1, Ordering::Relaxed);
             Ok::<_, Infallible>(Arc::new(ask.await))
@@ -127,7 +132,8 @@ impl<K: Eq + Hash + Size + Clone, V: Size> Memo<K, V> {
                     value
                 }
                 // Just asked for, by us or by somebody we waited for: as fresh as it gets.
-                None => return self.get(key, ask()).await,
+                // On the heap, for the same reason: nearly all is found.
+                None => return Box::pin(self.get(key, ask())).await,
             };
             if is_fresh(&value) {
                 return value;

@@ -7,15 +7,17 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io;
 use std::net::IpAddr;
 use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Mutex, MutexGuard, OnceLock};
 
 use super::quarantine::Stamped;
 use crate::model::evidence::Host;
+
+/// Hosts are gathered to this many bytes before they go into the file.
+const GATHERED: usize = 256 * 1024;
 
 /// A file of hosts and where in it each stands.
 #[derive(Debug)]
@@ -28,7 +30,11 @@ pub(super) struct Shelf {
 
 #[derive(Debug, Default)]
 struct Places {
+    /// Where the file ends, and what comes next in it.
     end: u64,
+    next: Vec<u8>,
+    /// Whose evidence that is.
+    waiting: Vec<IpAddr>,
     by_address: HashMap<IpAddr, Option<Place>>,
 }
 
@@ -58,20 +64,23 @@ impl Shelf {
 
     /// Keeps a host, in place of what an earlier pass has put there.
     pub(super) fn put(&self, address: IpAddr, host: &Stamped<Host>) {
-        let mut places = self.places.lock().expect("no holder of this lock can panic");
-        if places
-            .by_address
-            .get(&address)
-            .is_some_and(|place| place.is_none_or(|place| place.asked_at >= host.asked_at))
-        {
+        if self.places().has(address, host.asked_at) {
             return;
         }
-        let place = self.write(host, places.end).ok();
-        match place {
-            Some(place) => places.end += u64::from(place.length),
-            None => _ = self.lost.fetch_add(1, Ordering::Relaxed),
+        // Not under the lock, which others wait for.
+        let bytes = serde_json::to_vec(host).ok().filter(|_| self.file().is_some());
+        let mut places = self.places();
+        if places.has(address, host.asked_at) {
+            return;
+        }
+        let place = bytes.and_then(|bytes| places.add(address, host.asked_at, &bytes));
+        if place.is_none() {
+            self.lost.fetch_add(1, Ordering::Relaxed);
         }
         places.by_address.insert(address, place);
+        if places.next.len() >= GATHERED {
+            self.write(&mut places);
+        }
     }
 
     /// How many could not be kept.
@@ -82,32 +91,69 @@ impl Shelf {
     /// Gives a host back; it stays on the shelf.
     pub(super) fn take(&self, address: IpAddr) -> Taken {
         let place = {
-            let places = self.places.lock().expect("no holder of this lock can panic");
-            places.by_address.get(&address).copied()
+            let places = self.places();
+            match places.by_address.get(&address).copied() {
+                None => return Taken::Never,
+                Some(None) => return Taken::Lost,
+                Some(Some(place)) => match places.waiting(place) {
+                    Some(bytes) => return read(bytes).map_or(Taken::Lost, Taken::Kept),
+                    None => place,
+                },
+            }
         };
-        match place {
-            None => Taken::Never,
-            Some(place) => place.and_then(|place| self.read(place).ok()).map_or(Taken::Lost, Taken::Kept),
-        }
-    }
-
-    fn write(&self, host: &Stamped<Host>, offset: u64) -> io::Result<Place> {
-        let bytes = serde_json::to_vec(host)?;
-        let length = u32::try_from(bytes.len()).map_err(io::Error::other)?;
-        self.file()?.write_all_at(&bytes, offset)?;
-        Ok(Place { offset, length, asked_at: host.asked_at })
-    }
-
-    fn read(&self, place: Place) -> io::Result<Box<Stamped<Host>>> {
         let mut bytes = vec![0; place.length as usize];
-        self.file()?.read_exact_at(&mut bytes, place.offset)?;
-        Ok(serde_json::from_slice(&bytes)?)
+        let filled = self.file().and_then(|file| file.read_exact_at(&mut bytes, place.offset).ok());
+        filled.and_then(|()| read(&bytes)).map_or(Taken::Lost, Taken::Kept)
     }
 
-    fn file(&self) -> io::Result<&File> {
-        let file = self.file.get_or_init(|| tempfile::tempfile_in(&self.folder).ok());
-        file.as_ref().ok_or_else(|| io::Error::other("no file could be made"))
+    /// Puts what has gathered into the file; what does not go in is lost.
+    fn write(&self, places: &mut Places) {
+        let written = self.file().is_some_and(|file| file.write_all_at(&places.next, places.end).is_ok());
+        if written {
+            places.end += places.next.len() as u64;
+            places.waiting.clear();
+        } else {
+            self.lost.fetch_add(places.waiting.len() as u64, Ordering::Relaxed);
+            for address in std::mem::take(&mut places.waiting) {
+                places.by_address.insert(address, None);
+            }
+        }
+        places.next.clear();
     }
+
+    fn places(&self) -> MutexGuard<'_, Places> {
+        self.places.lock().expect("no holder of this lock can panic")
+    }
+
+    fn file(&self) -> Option<&File> {
+        self.file.get_or_init(|| tempfile::tempfile_in(&self.folder).ok()).as_ref()
+    }
+}
+
+impl Places {
+    /// Whether a host is there as it was found out at this time, or later; what was lost stays so.
+    fn has(&self, address: IpAddr, asked_at: i64) -> bool {
+        self.by_address.get(&address).is_some_and(|place| place.is_none_or(|place| place.asked_at >= asked_at))
+    }
+
+    /// Adds a host to what goes into the file next.
+    fn add(&mut self, address: IpAddr, asked_at: i64, bytes: &[u8]) -> Option<Place> {
+        let length = u32::try_from(bytes.len()).ok()?;
+        let place = Place { offset: self.end + self.next.len() as u64, length, asked_at };
+        self.next.extend_from_slice(bytes);
+        self.waiting.push(address);
+        Some(place)
+    }
+
+    /// The bytes of a host that is not in the file yet.
+    fn waiting(&self, place: Place) -> Option<&[u8]> {
+        let start = usize::try_from(place.offset.checked_sub(self.end)?).ok()?;
+        self.next.get(start..start + place.length as usize)
+    }
+}
+
+fn read(bytes: &[u8]) -> Option<Box<Stamped<Host>>> {
+    serde_json::from_slice(bytes).ok()
 }
 
 #[cfg(test)]
@@ -146,11 +192,15 @@ mod tests {
     #[test]
     fn a_host_comes_back_as_it_was_as_often_as_it_is_wanted() {
         let shelf = Shelf::new(std::env::temp_dir());
-        let hosts: Vec<Stamped<Host>> = (1..200).map(|last| host(&format!("192.0.2.{last}"))).collect();
+        // So many that some are in the file and some are not yet.
+        let hosts: Vec<Stamped<Host>> =
+            (0..2_000).map(|number| host(&format!("10.0.{}.{}", number / 256, number % 256))).collect();
         for host in &hosts {
             shelf.put(host.what.address, host);
             shelf.put(host.what.address, host);
         }
+        let (written, waiting) = (shelf.places().end, shelf.places().waiting.len());
+        assert!(written > 0 && waiting > 0, "{written} {waiting}");
         for _ in 0..2 {
             for host in &hosts {
                 assert!(matches!(shelf.take(host.what.address), Taken::Kept(kept) if *kept == *host));
@@ -166,5 +216,21 @@ mod tests {
         shelf.put(host.what.address, &host);
         assert!(matches!(shelf.take(host.what.address), Taken::Lost));
         assert_eq!(shelf.lost(), 1);
+    }
+
+    #[test]
+    fn what_does_not_go_into_the_file_is_lost_with_all_that_waited_with_it() {
+        let shelf = Shelf::new(std::env::temp_dir());
+        // As full as a disk can be.
+        shelf.file.set(File::options().write(true).open("/dev/full").ok()).unwrap();
+        let hosts: Vec<Stamped<Host>> =
+            (0..2_000).map(|number| host(&format!("10.0.{}.{}", number / 256, number % 256))).collect();
+        for host in &hosts {
+            shelf.put(host.what.address, host);
+        }
+        let kept = hosts.iter().filter(|host| matches!(shelf.take(host.what.address), Taken::Kept(_))).count();
+        let waiting = shelf.places().waiting.len();
+        assert_eq!((kept, shelf.lost()), (waiting, (hosts.len() - waiting) as u64));
+        assert!(waiting < hosts.len());
     }
 }

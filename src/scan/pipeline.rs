@@ -71,6 +71,8 @@ pub(super) struct Done {
 
 /// The least that may wait behind a straggler in input order: fewer would have the blocklists tested at every turn.
 const WINDOW: usize = 2_048;
+/// Judged targets on their way to the writer: more than come while it lets them gather.
+const ROWS: usize = 1_024;
 /// How long a run that was stopped waits for its reader.
 const PARTING: Duration = Duration::from_secs(1);
 
@@ -87,7 +89,7 @@ pub(super) async fn run<L: Lookup>(parts: Parts<L>) -> Result<Done, Error> {
     let total = Arc::clone(&watched.total);
     let progress = Arc::new(Progress::new(if parts.quiet { Show::None } else { parts.show }, watched));
     let (give, take) = async_channel::bounded::<Work>(workers);
-    let (rows_in, rows_out) = mpsc::channel::<(u64, Judged)>(256);
+    let (rows_in, rows_out) = mpsc::channel::<(u64, Judged)>(ROWS);
     // In input order, a straggler holds back all that come after it: this is how many may wait behind it.
     let window = parts.in_order.then(|| Arc::new(Semaphore::new((workers * 4).max(WINDOW))));
     // Less than the window, so that a hold that fills is noticed before the window is used up.

@@ -5,6 +5,8 @@
 use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
@@ -30,6 +32,11 @@ pub(super) struct Work {
 
 /// How many rejects are told on stderr when nothing else is wanted.
 pub(super) const TOLD: u64 = 10;
+
+/// How long the crew may take work before more is added, and what a queue must hold for that: a thread that is woken for each
+/// target costs more than its work.
+const REST: Duration = Duration::from_millis(1);
+const ENOUGH: usize = 64;
 
 /// The thread that reads and plans.
 pub(super) struct Reader {
@@ -114,6 +121,9 @@ impl Reader {
                 permit.forget();
             }
             let work = Work { index: self.next, errand: Errand::first(target), from: None };
+            if self.give.is_full() && self.give.len() >= ENOUGH {
+                thread::sleep(REST);
+            }
             // Closed means that nothing more is taken: the run is to stop.
             if self.stop.level() > Level::Run || self.give.send_blocking(work).is_err() {
                 return false;

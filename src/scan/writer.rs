@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc};
 
@@ -12,6 +14,9 @@ use super::progress::{Counts, add};
 use crate::model::assessment::Judged;
 use crate::output::{self, Ending, Evidences, Sink};
 use crate::report::tally::Tally;
+
+/// How long rows may gather once all are written: a thread that is woken for each of them costs more than its work.
+const GATHER: Duration = Duration::from_millis(2);
 
 /// The thread that writes and counts.
 pub(super) struct Writer {
@@ -31,7 +36,13 @@ impl Writer {
     ) -> Result<Self, output::Error> {
         let mut early = BTreeMap::new();
         let mut next = 0;
-        while let Some((index, judged)) = rows.blocking_recv() {
+        let mut take = move || {
+            rows.try_recv().ok().or_else(|| {
+                thread::sleep(GATHER);
+                rows.blocking_recv()
+            })
+        };
+        while let Some((index, judged)) = take() {
             if !in_order {
                 self.row(&judged)?;
                 continue;

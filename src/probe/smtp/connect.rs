@@ -7,8 +7,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
+use super::alarm::Alarm;
 use crate::model::words::{Cause, ConnectStatus};
 
 /// A machine without a route to an address learns so at once, from itself; a router's word takes a round trip.
@@ -23,16 +24,16 @@ pub(super) struct Failure {
     pub(super) detail: Box<str>,
 }
 
-/// Connects within `limit`.
-pub(super) async fn connect(endpoint: SocketAddr, limit: Duration) -> Result<TcpStream, Failure> {
+/// Connects within `limit`, by an alarm that may be used for more.
+pub(super) async fn connect(endpoint: SocketAddr, limit: Duration, alarm: &mut Alarm) -> Result<TcpStream, Failure> {
     let start = Instant::now();
-    match timeout(limit, TcpStream::connect(endpoint)).await {
-        Ok(Ok(stream)) => Ok(stream),
-        Ok(Err(error)) => {
+    match alarm.before(start + limit, TcpStream::connect(endpoint)).await {
+        Some(Ok(stream)) => Ok(stream),
+        Some(Err(error)) => {
             let (status, cause) = fault(&error, start.elapsed());
             Err(Failure { status, cause, detail: error.to_string().into() })
         }
-        Err(_) => Err(Failure {
+        None => Err(Failure {
             status: ConnectStatus::Timeout,
             cause: Cause::ConnectTimeout,
             detail: format!("no answer within {} s", limit.as_secs_f32()).into(),
@@ -69,6 +70,10 @@ fn fault(error: &io::Error, after: Duration) -> (ConnectStatus, Cause) {
 mod tests {
     use super::*;
 
+    async fn within(endpoint: SocketAddr, limit: Duration) -> Result<TcpStream, Failure> {
+        connect(endpoint, limit, &mut Alarm::new(Instant::now() + limit)).await
+    }
+
     #[test]
     fn a_fault_of_ours_is_never_the_servers() {
         let (at_once, later) = (Duration::from_micros(100), Duration::from_millis(30));
@@ -103,7 +108,7 @@ mod tests {
     #[tokio::test]
     async fn a_closed_port_refuses() {
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let failure = connect(free, Duration::from_secs(5)).await.unwrap_err();
+        let failure = within(free, Duration::from_secs(5)).await.unwrap_err();
         assert_eq!((failure.status, failure.cause), (ConnectStatus::Refused, Cause::ConnectRefused));
         assert!(failure.detail.contains("refused"), "{}", failure.detail);
     }
@@ -116,7 +121,7 @@ mod tests {
         let endpoint = listener.local_addr().unwrap().as_socket().unwrap();
         // Fills the queue, which nobody empties: later attempts get no answer.
         let _queued = std::net::TcpStream::connect(endpoint).unwrap();
-        let failure = connect(endpoint, Duration::from_secs(10)).await.unwrap_err();
+        let failure = within(endpoint, Duration::from_secs(10)).await.unwrap_err();
         assert_eq!((failure.status, failure.cause), (ConnectStatus::Timeout, Cause::ConnectTimeout));
     }
 }

@@ -11,8 +11,9 @@ use std::task::Poll;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
+use super::alarm::Alarm;
 use super::reply::{Incoming, Progress};
 use crate::model::smtp::Reply;
 
@@ -49,6 +50,7 @@ pub(super) enum End {
 #[derive(Debug)]
 pub(super) struct Dialogue<S> {
     stream: S,
+    alarm: Alarm,
     buffer: Box<[u8]>,
     /// The octets in the buffer that no reply has taken.
     waiting: std::ops::Range<usize>,
@@ -61,9 +63,10 @@ pub(super) struct Dialogue<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
-    pub(super) fn new(stream: S, over: Instant) -> Self {
+    pub(super) fn new(stream: S, over: Instant, alarm: Alarm) -> Self {
         Self {
             stream,
+            alarm,
             buffer: vec![0; BUFFER].into_boxed_slice(),
             waiting: 0..0,
             over,
@@ -91,7 +94,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
                 Err(error) => self.reset |= error.kind() == ErrorKind::ConnectionReset,
             }
         };
-        if timeout_at(deadline, written).await.is_err() {
+        if self.alarm.before(deadline, written).await.is_none() {
             let end = if deadline == self.over { End::SessionOver } else { End::Late };
             return (Incoming::default().cut_off(ms(asked.elapsed())), end);
         }
@@ -109,10 +112,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
         &mut self.stream
     }
 
-    /// Says goodbye on the transport: FIN, and `close_notify` where there is TLS.
+    /// The stream below, to look at.
+    pub(super) const fn beneath(&self) -> &S {
+        &self.stream
+    }
+
+    /// Says goodbye on a transport that has a word for it, as TLS has `close_notify`; the FIN comes with the drop.
     pub(super) async fn close(&mut self, limit: Duration) {
         // A peer that is gone already cannot be told; nothing hangs on it.
-        let _told = timeout_at(Instant::now() + limit, self.stream.shutdown()).await;
+        let _told = self.alarm.before(Instant::now() + limit, self.stream.shutdown()).await;
     }
 
     async fn read(&mut self, asked: Instant, deadline: Instant) -> (Reply, End) {
@@ -129,11 +137,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
                 Progress::TooLong => return (incoming.cut_off(now_ms), End::TooLong),
                 Progress::More => {}
             }
-            let read = timeout_at(deadline, self.stream.read(&mut self.buffer)).await;
+            let read = self.alarm.before(deadline, self.stream.read(&mut self.buffer)).await;
             let end = match read {
-                Ok(Ok(0)) if self.reset => End::Reset,
-                Ok(Ok(0)) => End::Closed,
-                Ok(Ok(length)) => {
+                Some(Ok(0)) if self.reset => End::Reset,
+                Some(Ok(0)) => End::Closed,
+                Some(Ok(length)) => {
                     self.waiting = 0..length;
                     pieces += 1;
                     let since = first.get_or_insert_with(Instant::now).elapsed();
@@ -143,9 +151,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
                     End::Tarpit
                 }
                 // TLS without `close_notify` is a close as well.
-                Ok(Err(error)) if error.kind() == ErrorKind::UnexpectedEof => End::Closed,
-                Ok(Err(_)) => End::Reset,
-                Err(_) => self.overdue(&incoming, pieces, asked, deadline),
+                Some(Err(error)) if error.kind() == ErrorKind::UnexpectedEof => End::Closed,
+                Some(Err(_)) => End::Reset,
+                None => self.overdue(&incoming, pieces, asked, deadline),
             };
             return (incoming.cut_off(ms(asked.elapsed())), end);
         }

@@ -83,7 +83,7 @@ impl Offer {
 
 /// Reads the keyword lines of an EHLO reply.
 pub fn offer(reply: &Reply) -> Offer {
-    let mut offer = Offer::default();
+    let mut offer = Offer { keywords: Vec::with_capacity(reply.lines.len()), ..Offer::default() };
     for (at, line) in reply.lines.iter().enumerate() {
         let line = bytes_of(line);
         let Some(word) = words(&line).next() else {

@@ -52,6 +52,11 @@ const PRODUCTS: &[&str] = &[
 /// Reads a greeting. `own` is our address on this connection: a refusal that cites it is about us, and it is never the
 /// server's name.
 pub fn read(reply: &Reply, own: Option<IpAddr>, naming: Naming) -> Greeting {
+    read_as(reply, || own, naming)
+}
+
+/// The same for one who has to ask for our address first: few greetings make it a question.
+pub(super) fn read_as(reply: &Reply, own: impl Fn() -> Option<IpAddr>, naming: Naming) -> Greeting {
     if let Some(protocol) = foreign(reply) {
         return Greeting { protocol: Some(protocol), software: Some(protocol.as_str().into()), ..Greeting::default() };
     }
@@ -61,7 +66,7 @@ pub fn read(reply: &Reply, own: Option<IpAddr>, naming: Naming) -> Greeting {
     if is_masked(reply) {
         return Greeting { masked: true, software: Some("cisco-pix-asa".into()), ..Greeting::default() };
     }
-    let found = find(reply, own, naming);
+    let found = find(reply, &own, naming);
     let name = found.as_ref().map(|(name, _)| escape(name));
     let lower_name = name.as_deref().unwrap_or_default().to_ascii_lowercase();
     let mut text = lower_text(reply);
@@ -69,7 +74,7 @@ pub fn read(reply: &Reply, own: Option<IpAddr>, naming: Naming) -> Greeting {
         // A host may be called `reverse` or `postfix` and mean nothing by it.
         text = text.replacen(&*lower_name, "", 1);
     }
-    let about_us = refusal::speaks_of_us(reply.code, &text, own);
+    let about_us = reply.code >= 400 && refusal::speaks_of_us(reply.code, &text, own());
     Greeting {
         at: found.map_or(NameAt::None, |(_, at)| at),
         software: software::guess(&lower_name, &text).map(Into::into),
@@ -127,7 +132,7 @@ fn is_masked(reply: &Reply) -> bool {
 }
 
 /// The name and where it stands.
-fn find(reply: &Reply, own: Option<IpAddr>, naming: Naming) -> Option<(Box<[u8]>, NameAt)> {
+fn find(reply: &Reply, own: &impl Fn() -> Option<IpAddr>, naming: Naming) -> Option<(Box<[u8]>, NameAt)> {
     let line = bytes_of(reply.lines.first()?);
     let class = |word: &[u8]| naming.classify(word).0;
     let first = words(&line).next().map(trim);
@@ -157,7 +162,7 @@ fn find(reply: &Reply, own: Option<IpAddr>, naming: Naming) -> Option<(Box<[u8]>
 
     let mut before: &[u8] = b"";
     for word in words(&line).take(8).skip(1).map(trim) {
-        if may_stand_later(class(word)) && !is_ours(word, own) && !announces_version(before) {
+        if may_stand_later(class(word)) && !is_ours(word, own()) && !announces_version(before) {
             return Some((word.into(), NameAt::Later));
         }
         before = word;
@@ -165,7 +170,7 @@ fn find(reply: &Reply, own: Option<IpAddr>, naming: Naming) -> Option<(Box<[u8]>
     reply.lines.iter().skip(1).find_map(|line| {
         let line = bytes_of(line);
         let word = trim(words(&line).next()?);
-        (may_stand_later(class(word)) && !is_ours(word, own)).then(|| (word.into(), NameAt::Later))
+        (may_stand_later(class(word)) && !is_ours(word, own())).then(|| (word.into(), NameAt::Later))
     })
 }
 

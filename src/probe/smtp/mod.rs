@@ -3,6 +3,7 @@
 //! The server's misbehaviour is part of the session, never an error.
 //! Nothing here sends mail, authenticates, or connects twice.
 
+mod alarm;
 mod certificate;
 mod connect;
 mod dialogue;

@@ -66,6 +66,12 @@ impl Incoming {
     /// octets that were. The rest belongs to nobody yet.
     pub(super) fn take(&mut self, input: &[u8], now_ms: u32) -> (usize, Progress) {
         let mut used = 0;
+        if self.bytes == 0 {
+            // Nearly every reply comes in one piece: room for all of it at once.
+            self.raw.reserve_exact(input.len().min(RAW_CAP));
+            let lines = input.split(|&byte| byte == b'\n').count() - 1;
+            self.reply.lines.reserve_exact(lines.min(LINES_CAP));
+        }
         loop {
             let rest = input.get(used..).unwrap_or_default();
             let Some(&next) = rest.first() else { return (used, Progress::More) };

@@ -8,8 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio::time::Instant;
 
+use super::alarm::Alarm;
 use super::connect::{Failure, connect};
 use super::dialogue::{Dialogue, End, ms};
 use super::ehlo::{EhloName, ehlo_name, offer};
@@ -83,12 +85,13 @@ pub struct Caller {
 /// the endpoint's; `server_name` is the exchange's name, for TLS.
 pub async fn hold(endpoint: SocketAddr, port: u16, caller: &Caller, server_name: Option<&Name>) -> Session {
     let start = Instant::now();
-    let stream = match connect(endpoint, caller.limits.connect).await {
+    let mut alarm = Alarm::new(start + caller.limits.connect);
+    let stream = match connect(endpoint, caller.limits.connect, &mut alarm).await {
         Ok(stream) => stream,
         Err(failure) => return unmade(port, failure, ms(start.elapsed())),
     };
-    let own = stream.local_addr().ok().map(|address| address.ip());
-    converse(stream, own, port, ms(start.elapsed()), caller, server_name).await
+    let own = |stream: &TcpStream| stream.local_addr().ok().map(|address| address.ip());
+    talk(stream, alarm, own, port, ms(start.elapsed()), caller, server_name).await
 }
 
 /// What is left of a connection that did not come about. A reset comes from somebody who had accepted: whether it is met with the
@@ -113,10 +116,24 @@ pub async fn converse<S: AsyncRead + AsyncWrite + Unpin + Send>(
     caller: &Caller,
     server_name: Option<&Name>,
 ) -> Session {
+    let alarm = Alarm::new(Instant::now() + caller.limits.greeting);
+    talk(stream, alarm, |_: &S| own, port, connect_ms, caller, server_name).await
+}
+
+/// Holds a session by an alarm that has been used; `own` finds our address on the stream, where it is a question.
+async fn talk<S: AsyncRead + AsyncWrite + Unpin + Send>(
+    stream: S,
+    alarm: Alarm,
+    own: impl Fn(&S) -> Option<IpAddr>,
+    port: u16,
+    connect_ms: u32,
+    caller: &Caller,
+    server_name: Option<&Name>,
+) -> Session {
     let start = Instant::now();
     let session = Session { connect_ms: Some(connect_ms), ..Session::none(port, ConnectStatus::Open) };
     let mut conversation = Conversation { caller, own, session };
-    let mut dialogue = Dialogue::new(stream, start + caller.limits.session);
+    let mut dialogue = Dialogue::new(stream, start + caller.limits.session, alarm);
 
     let mut in_sync = conversation.greeting(&mut dialogue).await;
     if in_sync && conversation.welcome() {
@@ -129,27 +146,30 @@ pub async fn converse<S: AsyncRead + AsyncWrite + Unpin + Send>(
     if in_sync {
         conversation.quit(&mut dialogue).await;
     }
-    dialogue.close(caller.limits.quit).await;
-
     let mut session = conversation.session;
     session.desynchronised |= dialogue.desynchronised;
+    // The FIN: what was to be read has been read.
+    drop(dialogue);
     session.elapsed_ms = connect_ms.saturating_add(ms(start.elapsed()));
     session
 }
 
 /// A session on its way. Its steps return whether we may still speak: the last reply was complete.
-struct Conversation<'a> {
+struct Conversation<'a, O> {
     caller: &'a Caller,
-    own: Option<IpAddr>,
+    own: O,
     session: Session,
 }
 
-impl Conversation<'_> {
+impl<O> Conversation<'_, O> {
     /// Waits for the greeting's last line: who talks into a teaser is taken for a spammer.
-    async fn greeting<S: AsyncRead + AsyncWrite + Unpin>(&mut self, dialogue: &mut Dialogue<S>) -> bool {
+    async fn greeting<S: AsyncRead + AsyncWrite + Unpin>(&mut self, dialogue: &mut Dialogue<S>) -> bool
+    where
+        O: Fn(&S) -> Option<IpAddr>,
+    {
         let (reply, end) = dialogue.listen(self.caller.limits.greeting).await;
         let session = &mut self.session;
-        session.greeted = greeting::read(&reply, self.own, self.caller.naming);
+        session.greeted = greeting::read_as(&reply, || (self.own)(dialogue.beneath()), self.caller.naming);
         let silent = reply.raw.is_empty();
         let not_smtp = reply.oddities.no_code || session.greeted.protocol.is_some();
         (session.status, session.cause) = match end {
@@ -185,10 +205,13 @@ impl Conversation<'_> {
     }
 
     /// EHLO, and HELO only where EHLO is not understood or not allowed (RFC 5321 §3.2).
-    async fn introduce<S: AsyncRead + AsyncWrite + Unpin>(&mut self, dialogue: &mut Dialogue<S>) -> bool {
+    async fn introduce<S: AsyncRead + AsyncWrite + Unpin>(&mut self, dialogue: &mut Dialogue<S>) -> bool
+    where
+        O: Fn(&S) -> Option<IpAddr>,
+    {
         let ehlo = self.hello("EHLO");
         let (reply, end) = dialogue.ask(ehlo.as_bytes(), self.caller.limits.command).await;
-        self.judge(&reply, end);
+        self.judge(&reply, end, dialogue);
         if end == End::Complete && matches!(reply.code, 200..300) {
             let offer = offer(&reply);
             let session = &mut self.session;
@@ -206,7 +229,7 @@ impl Conversation<'_> {
 
         let helo = self.hello("HELO");
         let (reply, end) = dialogue.ask(helo.as_bytes(), self.caller.limits.command).await;
-        self.judge(&reply, end);
+        self.judge(&reply, end, dialogue);
         if end == End::Complete && reply.code >= 400 && reply.code != 421 {
             self.session.cause = Some(Cause::EhloRejected);
         }
@@ -215,8 +238,12 @@ impl Conversation<'_> {
     }
 
     /// Notes what the reply to EHLO or HELO means.
-    fn judge(&mut self, reply: &Reply, end: End) {
-        let ours = || refusal::speaks_of_us(reply.code, &lower_text(reply), self.own).then_some(Cause::ScannerBlocked);
+    fn judge<S: AsyncRead + AsyncWrite + Unpin>(&mut self, reply: &Reply, end: End, dialogue: &Dialogue<S>)
+    where
+        O: Fn(&S) -> Option<IpAddr>,
+    {
+        let own = || (self.own)(dialogue.beneath());
+        let ours = || refusal::speaks_of_us(reply.code, &lower_text(reply), own()).then_some(Cause::ScannerBlocked);
         (self.session.status, self.session.cause) = match (end, reply.code) {
             (End::Complete, 200..300) => (SmtpStatus::Ok, None),
             (End::Complete, 400..500) => (SmtpStatus::Deferred, Some(ours().unwrap_or(Cause::Deferred))),
@@ -270,7 +297,7 @@ impl Conversation<'_> {
         self.session.tls = facts;
         let Some(stream) = stream else { return false };
 
-        let mut inside = Dialogue::new(stream, over);
+        let mut inside = Dialogue::new(stream, over, Alarm::new(over));
         let ehlo = self.hello("EHLO");
         let (reply, end) = inside.ask(ehlo.as_bytes(), limits.command).await;
         if end == End::Complete && matches!(reply.code, 200..300) {
