@@ -256,8 +256,7 @@ pub fn scan_in(args: typed::Scan, lab: Option<Lab>) -> Result<Meant, Error> {
         _ => args.resolver.clone(),
     };
     let families = Families { v4: !args.ipv6_only, v6: !args.ipv4_only };
-    let (routed, note) = if world.is_some() { (Families { v4: true, v6: true }, None) } else { routed(families) };
-    notes.extend(note);
+    let routed = routed(families, world, &mut notes);
     let profile = profile(args.profile);
     let exclusions = Arc::new(plan::exclude::read(&args.exclude)?);
     let job = Job {
@@ -504,25 +503,26 @@ fn descriptors() -> Result<(u64, Vec<String>), Error> {
 /// In which families this machine has a route to the public Internet, and what there is to say of it. Nothing is sent: the
 /// system looks a route up for a datagram that never leaves. A machine without any is not one of the other family: its servers
 /// are not reached for a fault of ours.
-fn routed(wanted: Families) -> (Families, Option<String>) {
+fn routed(wanted: Families, lab: Option<&Lab>, notes: &mut Vec<String>) -> Families {
+    let both = Families { v4: true, v6: true };
+    if lab.is_some() {
+        return both;
+    }
     let has = |from: SocketAddr, to: SocketAddr| UdpSocket::bind(from).and_then(|socket| socket.connect(to)).is_ok();
     let v4 = has((Ipv4Addr::UNSPECIFIED, 0).into(), (ROOT_V4, 53).into());
     let v6 = has((Ipv6Addr::UNSPECIFIED, 0).into(), (ROOT_V6, 53).into());
-    match (v4, v6) {
-        (false, false) => {
-            let note = "this machine has no route to the Internet: connections there fail (no-route)";
-            (Families { v4: true, v6: true }, Some(note.to_owned()))
-        }
+    let (routed, note) = match (v4, v6) {
+        (false, false) => (both, "this machine has no route to the Internet: connections there fail (no-route)"),
         (true, false) if wanted.v6 => {
-            let note = "this machine has no IPv6 route: IPv6 servers are not contacted (no-local-v6)";
-            (Families { v4, v6 }, Some(note.to_owned()))
+            (Families { v4, v6 }, "this machine has no IPv6 route: IPv6 servers are not contacted (no-local-v6)")
         }
         (false, true) if wanted.v4 => {
-            let note = "this machine has no IPv4 route: IPv4 servers are not contacted (no-local-v4)";
-            (Families { v4, v6 }, Some(note.to_owned()))
+            (Families { v4, v6 }, "this machine has no IPv4 route: IPv4 servers are not contacted (no-local-v4)")
         }
-        _ => (Families { v4, v6 }, None),
-    }
+        _ => return Families { v4, v6 },
+    };
+    notes.push(note.to_owned());
+    routed
 }
 
 fn wanted(args: &typed::Scan) -> Wanted {

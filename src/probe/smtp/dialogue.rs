@@ -245,7 +245,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_reset_that_a_command_runs_into_is_no_close() {
         let second = Duration::from_secs(1);
-        let mut dialogue = Dialogue::new(Reset { met: false }, Instant::now() + second);
+        let over = Instant::now() + second;
+        let mut dialogue = Dialogue::new(Reset { met: false }, over, Alarm::new(over));
         assert_eq!(dialogue.ask(b"EHLO probe.ietf.org\r\n", second).await.1, End::Reset);
     }
 }
