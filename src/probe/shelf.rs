@@ -199,8 +199,10 @@ mod tests {
             shelf.put(host.what.address, host);
             shelf.put(host.what.address, host);
         }
-        let (written, waiting) = (shelf.places().end, shelf.places().waiting.len());
-        assert!(written > 0 && waiting > 0, "{written} {waiting}");
+        {
+            let places = shelf.places();
+            assert!(places.end > 0 && !places.waiting.is_empty(), "{} bytes written", places.end);
+        }
         for _ in 0..2 {
             for host in &hosts {
                 assert!(matches!(shelf.take(host.what.address), Taken::Kept(kept) if *kept == *host));
