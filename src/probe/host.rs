@@ -265,7 +265,8 @@ impl<L: Lookup> Prober<L> {
     ) -> (Session, Option<Introduction>, Option<Introduction>, Introduced) {
         let session = match pass {
             Pass::Stay(status, cause) => Session { cause: Some(cause), ..Session::none(self.settings.port, status) },
-            Pass::Go { leave, socket, _try } => self.session(address, exchange, leave, socket).await,
+            // On the heap, and so is what follows: thousands wait here, and need no room for what comes later.
+            Pass::Go { leave, socket, _try } => Box::pin(self.session(address, exchange, leave, socket)).await,
         };
         let naming = self.settings.naming;
         let greeted = session.greeted.name.as_deref().filter(|_| !session.greeted.masked);
@@ -285,7 +286,7 @@ impl<L: Lookup> Prober<L> {
         // A server that turned us away has not introduced itself: its name is kept, but not followed.
         let welcomed = session.greeting.as_ref().is_some_and(|reply| reply.complete && reply.code / 100 == 2);
         let introduced = match &introduction {
-            Some(introduction) if welcomed => self.introduced(introduction, address).await,
+            Some(introduction) if welcomed => Box::pin(self.introduced(introduction, address)).await,
             _ => Introduced::not_asked(session.cause.unwrap_or(Cause::NoIntroduction)),
         };
         (session, introduction, ehlo, introduced)

@@ -5,13 +5,13 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::net::IpAddr;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 
-use tokio::sync::watch;
+use tokio::sync::Semaphore;
 
 /// The servers that are being asked.
 #[derive(Debug, Default)]
-pub(super) struct Sessions(Mutex<HashMap<IpAddr, watch::Sender<()>>>);
+pub(super) struct Sessions(Mutex<HashMap<IpAddr, Arc<Semaphore>>>);
 
 /// The right to ask a server; given up when this is dropped.
 #[derive(Debug)]
@@ -22,13 +22,13 @@ pub(super) struct Mine<'s> {
 
 /// Somebody else asks.
 #[derive(Debug)]
-pub(super) struct Theirs(watch::Receiver<()>);
+pub(super) struct Theirs(Arc<Semaphore>);
 
 impl Theirs {
     /// Waits until they are done.
-    pub(super) async fn over(mut self) {
-        // Nothing is ever sent: the end of the sender is the news.
-        let _gone = self.0.changed().await;
+    pub(super) async fn over(self) {
+        // There never is a permit: that it is closed is the news.
+        let _closed = self.0.acquire().await;
     }
 }
 
@@ -36,9 +36,9 @@ impl Sessions {
     /// The right to ask this server, unless somebody has it.
     pub(super) fn begin(&self, address: IpAddr) -> Result<Mine<'_>, Theirs> {
         match self.all().entry(address) {
-            Entry::Occupied(taken) => Err(Theirs(taken.get().subscribe())),
+            Entry::Occupied(taken) => Err(Theirs(Arc::clone(taken.get()))),
             Entry::Vacant(free) => {
-                free.insert(watch::Sender::new(()));
+                free.insert(Arc::new(Semaphore::new(0)));
                 Ok(Mine { sessions: self, address })
             }
         }
@@ -49,14 +49,15 @@ impl Sessions {
         self.all().contains_key(&address)
     }
 
-    fn all(&self) -> MutexGuard<'_, HashMap<IpAddr, watch::Sender<()>>> {
+    fn all(&self) -> MutexGuard<'_, HashMap<IpAddr, Arc<Semaphore>>> {
         self.0.lock().expect("no holder of this lock can panic")
     }
 }
 
 impl Drop for Mine<'_> {
     fn drop(&mut self) {
-        self.sessions.all().remove(&self.address);
+        let mine = self.sessions.all().remove(&self.address).expect("it was put there when the session began");
+        mine.close();
     }
 }
 

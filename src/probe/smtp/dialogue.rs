@@ -6,11 +6,12 @@
 
 use std::future::poll_fn;
 use std::io::ErrorKind;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
-use std::task::Poll;
+use std::task::{Poll, ready};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::time::Instant;
 
 use super::alarm::Alarm;
@@ -51,9 +52,8 @@ pub(super) enum End {
 pub(super) struct Dialogue<S> {
     stream: S,
     alarm: Alarm,
-    buffer: Box<[u8]>,
-    /// The octets in the buffer that no reply has taken.
-    waiting: std::ops::Range<usize>,
+    /// The octets that came with a reply and behind it.
+    behind: usize,
     /// When the session ends, whatever happens.
     over: Instant,
     /// A reset is told once, and then looks like a close.
@@ -64,15 +64,7 @@ pub(super) struct Dialogue<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
     pub(super) fn new(stream: S, over: Instant, alarm: Alarm) -> Self {
-        Self {
-            stream,
-            alarm,
-            buffer: vec![0; BUFFER].into_boxed_slice(),
-            waiting: 0..0,
-            over,
-            reset: false,
-            desynchronised: false,
-        }
+        Self { stream, alarm, behind: 0, over, reset: false, desynchronised: false }
     }
 
     /// When the session ends.
@@ -128,27 +120,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
         let mut pieces = 0_u32;
         let mut first = None;
         loop {
-            let waiting = self.buffer.get(self.waiting.clone()).unwrap_or_default();
-            let now_ms = ms(asked.elapsed());
-            let (used, progress) = incoming.take(waiting, now_ms);
-            self.waiting.start += used;
-            match progress {
-                Progress::Done => return (incoming.complete(now_ms), End::Complete),
-                Progress::TooLong => return (incoming.cut_off(now_ms), End::TooLong),
-                Progress::More => {}
-            }
-            let read = self.alarm.before(deadline, self.stream.read(&mut self.buffer)).await;
-            let end = match read {
-                Some(Ok(0)) if self.reset => End::Reset,
-                Some(Ok(0)) => End::Closed,
-                Some(Ok(length)) => {
-                    self.waiting = 0..length;
-                    pieces += 1;
-                    let since = first.get_or_insert_with(Instant::now).elapsed();
-                    if since < DRIP_TIME || pieces < DRIPS || !is_slow(incoming.bytes() + length, since) {
-                        continue;
+            let piece = receive(&mut self.stream, &mut incoming, asked);
+            let end = match self.alarm.before(deadline, piece).await {
+                Some(Ok(Piece { length: 0, .. })) if self.reset => End::Reset,
+                Some(Ok(Piece { length: 0, .. })) => End::Closed,
+                Some(Ok(Piece { length, used, progress })) => {
+                    self.behind = length - used;
+                    match progress {
+                        Progress::Done => return (incoming.complete(ms(asked.elapsed())), End::Complete),
+                        Progress::TooLong => End::TooLong,
+                        Progress::More => {
+                            pieces += 1;
+                            let since = first.get_or_insert_with(Instant::now).elapsed();
+                            if since < DRIP_TIME || pieces < DRIPS || !is_slow(incoming.bytes(), since) {
+                                continue;
+                            }
+                            End::Tarpit
+                        }
                     }
-                    End::Tarpit
                 }
                 // TLS without `close_notify` is a close as well.
                 Some(Err(error)) if error.kind() == ErrorKind::UnexpectedEof => End::Closed,
@@ -176,13 +165,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
 
     /// Drops what was received and not taken, and what has arrived meanwhile; says how many octets that were.
     pub(super) async fn drop_arrived(&mut self) -> usize {
-        let received = self.waiting.len();
-        self.waiting = 0..0;
-        let (stream, buffer, reset) = (&mut self.stream, &mut self.buffer, &mut self.reset);
+        let received = std::mem::take(&mut self.behind);
+        let (stream, reset) = (&mut self.stream, &mut self.reset);
         let arrived = poll_fn(|context| {
             let mut unasked = 0;
             while unasked < UNASKED {
-                let mut buffer = ReadBuf::new(buffer);
+                let mut buffer = [MaybeUninit::uninit(); BUFFER];
+                let mut buffer = ReadBuf::uninit(&mut buffer);
                 // The end of the stream comes again with the next read.
                 let read = Pin::new(&mut *stream).poll_read(context, &mut buffer);
                 *reset |= matches!(&read, Poll::Ready(Err(error)) if error.kind() != ErrorKind::UnexpectedEof);
@@ -196,6 +185,33 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
         .await;
         received + arrived
     }
+}
+
+/// What one read brought.
+struct Piece {
+    /// Octets; none at the end of the stream.
+    length: usize,
+    /// How many of them the reply took, and what they did to it.
+    used: usize,
+    progress: Progress,
+}
+
+/// Reads once, and gives a reply what belongs to it. The octets stand on the stack while they are looked at: thousands of sessions
+/// wait, and none of them needs a buffer for that.
+async fn receive<S: AsyncRead + Unpin>(
+    stream: &mut S,
+    incoming: &mut Incoming,
+    asked: Instant,
+) -> std::io::Result<Piece> {
+    poll_fn(|context| {
+        let mut buffer = [MaybeUninit::uninit(); BUFFER];
+        let mut buffer = ReadBuf::uninit(&mut buffer);
+        ready!(Pin::new(&mut *stream).poll_read(context, &mut buffer))?;
+        let length = buffer.filled().len();
+        let (used, progress) = incoming.take(buffer.filled(), ms(asked.elapsed()));
+        Poll::Ready(Ok(Piece { length, used, progress }))
+    })
+    .await
 }
 
 /// Below an octet a second.
