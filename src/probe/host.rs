@@ -146,7 +146,7 @@ impl<L: Lookup> Prober<L> {
             basis: Basis::Announced,
             ptr,
             forward,
-            session,
+            session: *session,
             introduction,
             ehlo,
             introduced,
@@ -155,7 +155,7 @@ impl<L: Lookup> Prober<L> {
             earlier: before.map(|before| with_earlier(&before.what)).unwrap_or_default(),
             scanned_at,
         };
-        self.with_domains(host, said.stretches).await
+        Box::pin(self.with_domains(host, said.stretches)).await
     }
 
     /// A client's introduction that somebody recorded, judged on the address it came from. No session is held.
@@ -188,7 +188,7 @@ impl<L: Lookup> Prober<L> {
             earlier: Vec::new(),
             scanned_at: super::now_ms(),
         };
-        self.with_domains(host, said.stretches).await
+        Box::pin(self.with_domains(host, said.stretches)).await
     }
 
     /// The host, with what lists of domain names say of the organisations it names: that of its introduction and those of
@@ -262,9 +262,11 @@ impl<L: Lookup> Prober<L> {
         address: IpAddr,
         exchange: Option<&Name>,
         pass: Pass<'_>,
-    ) -> (Session, Option<Introduction>, Option<Introduction>, Introduced) {
+    ) -> (Box<Session>, Option<Introduction>, Option<Introduction>, Introduced) {
         let session = match pass {
-            Pass::Stay(status, cause) => Session { cause: Some(cause), ..Session::none(self.settings.port, status) },
+            Pass::Stay(status, cause) => {
+                Box::new(Session { cause: Some(cause), ..Session::none(self.settings.port, status) })
+            }
             // On the heap, and so is what follows: thousands wait here, and need no room for what comes later.
             Pass::Go { leave, socket, _try } => Box::pin(self.session(address, exchange, leave, socket)).await,
         };
@@ -331,7 +333,7 @@ impl<L: Lookup> Prober<L> {
         exchange: Option<&Name>,
         leave: Leave,
         mut socket: SemaphorePermit<'_>,
-    ) -> Session {
+    ) -> Box<Session> {
         let settings = &self.settings;
         let endpoint = (settings.endpoint)(address, settings.port);
         let mut tries = 0;
@@ -343,6 +345,7 @@ impl<L: Lookup> Prober<L> {
                 break session;
             }
             tries += 1;
+            drop(session);
             self.sockets.give_up(socket);
             tokio::time::sleep(SHORTAGE * tries).await;
             socket = self.sockets.take().await;

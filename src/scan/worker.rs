@@ -110,14 +110,15 @@ impl<L: Lookup> Worker<L> {
                 self.in_flight.set(self.slot, None);
                 continue;
             };
-            let passed = self.hold.put(held).await;
+            // On the heap, as is the judging: a worker that waits for a session needs no room for what comes later.
+            let passed = Box::pin(self.hold.put(held)).await;
             self.deferred.through(from);
             if self.take.is_closed() {
                 self.deferred.wake();
             }
             self.in_flight.set(self.slot, None);
             let given_up = match passed {
-                Ok(Some(held)) => judge.judge(held).await.is_err(),
+                Ok(Some(held)) => Box::pin(judge.judge(held)).await.is_err(),
                 Ok(None) => false,
                 Err(GivenUp) => true,
             };

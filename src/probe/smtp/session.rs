@@ -83,12 +83,12 @@ pub struct Caller {
 
 /// Connects to `endpoint` once and holds a session there. `port` is the port the target was asked for, which may differ from
 /// the endpoint's; `server_name` is the exchange's name, for TLS.
-pub async fn hold(endpoint: SocketAddr, port: u16, caller: &Caller, server_name: Option<&Name>) -> Session {
+pub async fn hold(endpoint: SocketAddr, port: u16, caller: &Caller, server_name: Option<&Name>) -> Box<Session> {
     let start = Instant::now();
     let mut alarm = Alarm::new(start + caller.limits.connect);
     let stream = match connect(endpoint, caller.limits.connect, &mut alarm).await {
         Ok(stream) => stream,
-        Err(failure) => return unmade(port, failure, ms(start.elapsed())),
+        Err(failure) => return Box::new(unmade(port, failure, ms(start.elapsed()))),
     };
     let own = |stream: &TcpStream| stream.local_addr().ok().map(|address| address.ip());
     talk(stream, alarm, own, port, ms(start.elapsed()), caller, server_name).await
@@ -117,7 +117,7 @@ pub async fn converse<S: AsyncRead + AsyncWrite + Unpin + Send>(
     server_name: Option<&Name>,
 ) -> Session {
     let alarm = Alarm::new(Instant::now() + caller.limits.greeting);
-    talk(stream, alarm, |_: &S| own, port, connect_ms, caller, server_name).await
+    *talk(stream, alarm, |_: &S| own, port, connect_ms, caller, server_name).await
 }
 
 /// Holds a session by an alarm that has been used; `own` finds our address on the stream, where it is a question.
@@ -129,9 +129,9 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin + Send>(
     connect_ms: u32,
     caller: &Caller,
     server_name: Option<&Name>,
-) -> Session {
+) -> Box<Session> {
     let start = Instant::now();
-    let session = Session { connect_ms: Some(connect_ms), ..Session::none(port, ConnectStatus::Open) };
+    let session = Box::new(Session { connect_ms: Some(connect_ms), ..Session::none(port, ConnectStatus::Open) });
     let mut conversation = Conversation { caller, own, session };
     let mut dialogue = Dialogue::new(stream, start + caller.limits.session, alarm);
 
@@ -158,7 +158,7 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin + Send>(
 struct Conversation<'a, O> {
     caller: &'a Caller,
     own: O,
-    session: Session,
+    session: Box<Session>,
 }
 
 impl<O> Conversation<'_, O> {
