@@ -140,8 +140,9 @@ impl<L: Lookup> Deferred<L> {
             waiting.batch = BATCH;
             inner.look(at, what);
         }
-        drop(guard);
+        // Under the lock: whoever lets it go takes it off again.
         add(gauge, 1);
+        drop(guard);
         self.back(work.from);
         self.wake.notify_one();
         None
