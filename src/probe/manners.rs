@@ -62,6 +62,7 @@ pub(super) enum Refusal {
 pub(super) struct Manners {
     networks: Mutex<Groups<IpNet>>,
     providers: Mutex<Groups<Name>>,
+    minds_networks: bool,
     minds_providers: bool,
 }
 
@@ -80,6 +81,7 @@ impl Manners {
         Self {
             networks: Mutex::new(Groups::new(per_network, NETWORK_SLOTS, pause)),
             providers: Mutex::new(Groups::new(per_provider, PROVIDER_SLOTS, pause)),
+            minds_networks: per_network > 0.0,
             minds_providers: per_provider > 0.0,
         }
     }
@@ -91,6 +93,10 @@ impl Manners {
 
     /// Leave for one connection. Until it departs no other gets leave for these groups.
     pub(super) fn ask(self: &Arc<Self>, network: IpNet, provider: Option<Name>) -> Result<Leave, Refusal> {
+        let leave = |provider| Leave { manners: Arc::clone(self), network, provider };
+        if !self.minds_networks && !self.minds_providers {
+            return Ok(leave(None));
+        }
         let now = Instant::now();
         // The order is always networks, providers.
         let (mut networks, mut providers) = (self.networks(), self.providers());
@@ -107,7 +113,8 @@ impl Manners {
         if let Some(provider) = &provider {
             providers.take(provider.clone(), now);
         }
-        Ok(Leave { manners: Arc::clone(self), network, provider })
+        drop((networks, providers));
+        Ok(leave(provider))
     }
 
     /// When to ask again about a group; None when it is now.
@@ -139,7 +146,9 @@ impl Leave {
     /// The connection is made now: the groups' next interval begins.
     pub(super) fn depart(&self) {
         let now = Instant::now();
-        self.manners.networks().depart(&self.network, now);
+        if self.manners.minds_networks {
+            self.manners.networks().depart(&self.network, now);
+        }
         if let Some(provider) = &self.provider {
             self.manners.providers().depart(provider, now);
         }
@@ -148,7 +157,9 @@ impl Leave {
     /// The session is over, and this is what it was.
     pub(super) fn end(self, sign: Sign) {
         let now = Instant::now();
-        self.manners.networks().hear(&self.network, sign, now);
+        if self.manners.minds_networks {
+            self.manners.networks().hear(&self.network, sign, now);
+        }
         if let Some(provider) = &self.provider {
             self.manners.providers().hear(provider, sign, now);
         }
@@ -157,7 +168,9 @@ impl Leave {
 
 impl Drop for Leave {
     fn drop(&mut self) {
-        self.manners.networks().give_back(&self.network);
+        if self.manners.minds_networks {
+            self.manners.networks().give_back(&self.network);
+        }
         if let Some(provider) = &self.provider {
             self.manners.providers().give_back(provider);
         }
