@@ -37,7 +37,7 @@ pub(crate) struct Options {
     /// Which ones are lost
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// The only zone whose names have an address, if not all names have one; about all else it is in trouble
+    /// The only zone whose names have an address, if not all names have one; nothing else exists
     #[arg(long)]
     zone: Option<String>,
     /// What every reply says
@@ -139,10 +139,16 @@ fn reply(query: &[u8], options: &Options) -> Option<Vec<u8>> {
     let good = options.rcode == Rcode::Noerror && options.zone.as_ref().is_none_or(|zone| is_in(zone, name));
     // Of a zone it is known that its names have addresses, and of which family.
     let has_address = good && (options.zone.is_none() || *kind == 1);
+    // Outside of it there is nothing, but the root, of which nothing is known: who denies the root is believed by nobody.
+    let rcode = match () {
+        () if good => 0,
+        () if options.rcode == Rcode::Noerror && !name.is_empty() => 3,
+        () => 2,
+    };
     let mut reply = Vec::with_capacity(12 + question.len() + 27);
     reply.extend(query.get(..2)?);
     // A response, with recursion desired and available.
-    reply.extend([0x81, if good { 0x80 } else { 0x82 }, 0, 1, 0, u8::from(has_address), 0, 0, 0, u8::from(edns)]);
+    reply.extend([0x81, 0x80 | rcode, 0, 1, 0, u8::from(has_address), 0, 0, 0, u8::from(edns)]);
     reply.extend(question);
     if has_address {
         reply.extend([0xC0, 12, 0, 1, 0, 1, 0, 0, 1, 44, 0, 4, 192, 0, 2, 1]);
