@@ -52,6 +52,8 @@ enum Pass<'p> {
     },
     /// There is none, for this cause.
     Stay(ConnectStatus, Cause),
+    /// There was one in an earlier pass that another would not change: only DNS is asked again.
+    Had(&'p Host),
 }
 
 impl<L: Lookup> Prober<L> {
@@ -121,7 +123,11 @@ impl<L: Lookup> Prober<L> {
             }
             before => before,
         };
-        let pass = self.pass(address, exchange).await?;
+        let had = before.as_ref().map(|before| &*before.what).filter(|host| !host.session.may_change());
+        let pass = match had {
+            Some(host) => Pass::Had(host),
+            None => self.pass(address, exchange).await?,
+        };
         let host = Arc::new(Box::pin(self.host(address, exchange, pass, before.as_deref())).await);
         self.hosts.put(address, Arc::clone(&host));
         Ok(host)
@@ -135,7 +141,11 @@ impl<L: Lookup> Prober<L> {
         pass: Pass<'_>,
         before: Option<&Stamped<Host>>,
     ) -> Stamped<Host> {
-        let scanned_at = super::now_ms();
+        // Of a session that was held before, the time is kept with it.
+        let (scanned_at, earlier) = match (&pass, before) {
+            (Pass::Had(had), _) => (had.scanned_at, had.earlier.clone()),
+            (_, before) => (super::now_ms(), before.map(|before| with_earlier(&before.what)).unwrap_or_default()),
+        };
         let (reverse, said, conversation) =
             tokio::join!(self.reverse(address), self.said_at(address), self.conversation(address, exchange, pass));
         let (ptr, forward) = reverse;
@@ -152,7 +162,7 @@ impl<L: Lookup> Prober<L> {
             introduced,
             listings: said.listings,
             domains: Vec::new(),
-            earlier: before.map(|before| with_earlier(&before.what)).unwrap_or_default(),
+            earlier,
             scanned_at,
         };
         Box::pin(self.with_domains(host, said.stretches)).await
@@ -269,6 +279,7 @@ impl<L: Lookup> Prober<L> {
             }
             // On the heap, and so is what follows: thousands wait here, and need no room for what comes later.
             Pass::Go { leave, socket, _try } => Box::pin(self.session(address, exchange, leave, socket)).await,
+            Pass::Had(host) => Box::new(host.session.clone()),
         };
         let naming = self.settings.naming;
         let greeted = session.greeted.name.as_deref().filter(|_| !session.greeted.masked);

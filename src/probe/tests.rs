@@ -505,3 +505,29 @@ async fn nobody_waits_long_for_anothers_session_or_a_groups_turn() {
     assert!(prober.again(&other).is_none());
     assert!(prober.gather(&Errand::first(domain("more.org"))).await.is_ok());
 }
+
+#[tokio::test]
+async fn a_session_that_went_well_is_not_held_again_for_the_sake_of_dns() {
+    let (endpoint, taken) = server().await;
+    let names = "25.2.0.192.in-addr.arpa PTR mx.host.org\nmx.host.org A 192.0.2.25";
+    let world = Turning {
+        before: Zone::parse("25.2.0.192.in-addr.arpa * !servfail\nmx.host.org A 192.0.2.25").unwrap(),
+        after: Zone::parse(names).unwrap(),
+        turned: false.into(),
+    };
+    let again = Again { times: 2, after: Duration::from_millis(20) };
+    let prober = Prober::new(world, Settings { again, ..settings(endpoint) });
+    let errand = Errand::first(target(Subject::Address([192, 0, 2, 25].into())));
+    let first = prober.gather(&errand).await.unwrap();
+    let host = &first.routes[0].hosts[0];
+    assert!(first.may_change() && host.ptr.unknown().is_some() && !host.session.may_change());
+    prober.answers.lookup().turned.store(true, Ordering::Relaxed);
+    let ended = now_ms();
+    tokio::time::sleep(again.after).await;
+    let second = prober.gather(&errand.again(ended)).await.unwrap();
+    let later = &second.routes[0].hosts[0];
+    assert!(!second.may_change() && later.ptr.seen().is_some());
+    assert_eq!((&later.session, later.scanned_at), (&host.session, host.scanned_at));
+    assert!(later.earlier.is_empty() && later.introduction == host.introduction);
+    assert_eq!(taken.load(Ordering::Relaxed), 1);
+}
