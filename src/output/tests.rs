@@ -1,4 +1,5 @@
 //! The sinks together: they say the same, they say it harmlessly, and they fail cleanly.
+//! Over 400 lines: the sinks over one sample at the top serve every test.
 
 use std::fs::{self, File};
 use std::path::Path;

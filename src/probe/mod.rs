@@ -1,13 +1,16 @@
 //! Finds things out: MX data, addresses, reverse names, sessions, listings.
 //! Comes in: a target. Goes out: its evidence, whatever happened.
-//! Each exchange and address is asked once per run, and each question as long as its answer is remembered, however many
+//! Each exchange and address is asked once per pass, and each question as long as its answer is remembered, however many
 //! targets lead to it.
 //! Judges nothing, and writes nothing but packets.
 
 pub mod budget;
+mod call;
 pub mod dns;
 pub mod dnsbl;
+mod domain;
 mod egress;
+mod errand;
 mod host;
 mod manners;
 pub mod memo;
@@ -24,17 +27,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use futures_util::future::join_all;
-use serde::{Deserialize, Serialize};
-
 use self::budget::Pace;
+use self::call::Sockets;
 use self::dns::{Cache, Lookup};
 use self::dnsbl::catalogue::Terms;
 use self::dnsbl::ledger::Ledger;
 use self::dnsbl::panel::{Panel, Sayings};
-use self::dnsbl::watch::Stretch;
 use self::egress::Egress;
-use self::host::Sockets;
+use self::errand::left_alone;
+pub use self::errand::{Again, Errand};
 use self::manners::Manners;
 pub use self::manners::Obstacle;
 use self::memo::Memo;
@@ -44,21 +45,14 @@ use self::sessions::Sessions;
 use self::shelf::Shelf;
 use crate::model::address::Allowed;
 use crate::model::dns::{Answer, Mx};
-use crate::model::dnsbl::{DomainListing, List, Listing};
-use crate::model::evidence::{Evidence, Exchange, Host, Introduced, is_address_text};
+use crate::model::dnsbl::List;
+use crate::model::evidence::{Evidence, Exchange, Host};
 use crate::model::exclusion::Exclusions;
 use crate::model::introduction::Naming;
 use crate::model::name::Name;
-use crate::model::observed::{Denial, Observed};
+use crate::model::observed::Observed;
 use crate::model::target::{Subject, Target};
 use crate::model::words::{Cause, ConnectStatus};
-
-/// Exchanges of one domain that are followed; more is `mx-too-many`.
-const EXCHANGES: usize = 20;
-/// Addresses of one domain that are dialled.
-const ADDRESSES: usize = 40;
-/// Organisational domains of one server that lists of domain names are asked about: of its introduction and its PTR names.
-const DOMAINS: usize = 4;
 
 /// Which evidence to gather (`--probes`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,52 +70,6 @@ pub struct Wanted {
 impl Wanted {
     /// Everything.
     pub const ALL: Self = Self { mx: true, ptr: true, smtp: true, dnsbl: true };
-}
-
-/// Later passes over targets whose outcome may change (`--retries`, `--retry-after`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Again {
-    /// How many, after the first.
-    pub times: u8,
-    /// How long after the pass before.
-    pub after: Duration,
-}
-
-/// How long a group that has turned us away is left alone at most: the first of the waits that receivers expect.
-const LEFT_ALONE: Duration = Duration::from_secs(300);
-
-/// The same where later passes come sooner: they are meant to find the group open.
-fn left_alone(again: Again) -> Duration {
-    if again.times > 0 { again.after.min(LEFT_ALONE) } else { LEFT_ALONE }
-}
-
-/// A target and how often it has been tried.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Errand {
-    /// What to gather evidence about.
-    pub target: Target,
-    /// Which pass over it this is, from 1.
-    pub attempt: u8,
-    /// Milliseconds since 1970 when the pass before ended; what was found out since then is not asked again.
-    pub since: i64,
-}
-
-impl Errand {
-    /// The first pass over a target.
-    pub const fn first(target: Target) -> Self {
-        Self { target, attempt: 1, since: 0 }
-    }
-
-    /// The pass after this one, which ended at this time, in milliseconds since 1970.
-    #[must_use]
-    pub fn again(self, since: i64) -> Self {
-        Self { attempt: self.attempt.saturating_add(1), since, ..self }
-    }
-
-    /// Whether something that was found out at that time has to be found out again.
-    const fn outlasts(&self, asked_at: i64, may_change: bool) -> bool {
-        self.attempt > 1 && may_change && asked_at <= self.since
-    }
 }
 
 /// Which address families are dialled.
@@ -354,119 +302,6 @@ impl<L: Lookup> Prober<L> {
                 (None, vec![direct(Arc::new(host))], false)
             }
         }
-    }
-
-    /// MX, exchanges, addresses (RFC 5321 §5.1).
-    async fn domain(&self, domain: &Name, errand: &Errand) -> Result<(Option<Answer<Mx>>, Vec<Way>, bool), Obstacle> {
-        if !self.settings.wanted.mx {
-            return Ok((Some(Observed::NotAsked(Cause::NotAsked)), Vec::new(), false));
-        }
-        let mx: Answer<Mx> = self.ask(domain.clone()).await;
-        let mut wanted: Vec<Mx> = match &mx {
-            Observed::Seen(records) if !records.values.is_empty() => records.values.clone(),
-            // Only an empty answer leads to the implicit MX, never a failure.
-            Observed::Seen(_) => vec![Mx { preference: 0, exchange: domain.clone() }],
-            Observed::Absent(absence) if absence.how == Denial::Nodata => {
-                vec![Mx { preference: 0, exchange: domain.clone() }]
-            }
-            Observed::Absent(_) | Observed::Failed(_) | Observed::NotAsked(_) => Vec::new(),
-        };
-        wanted.sort();
-        let mut known: Vec<&Name> = Vec::with_capacity(wanted.len());
-        let wanted: Vec<&Mx> = wanted
-            .iter()
-            .filter(|mx| {
-                let fresh = !known.contains(&&mx.exchange);
-                known.push(&mx.exchange);
-                fresh
-            })
-            .collect();
-        let mut capped = wanted.len() > EXCHANGES;
-        let exchanges = join_all(wanted.iter().take(EXCHANGES).map(|mx| async move {
-            let is_fresh = |known: &Stamped<Exchange>| !errand.outlasts(known.asked_at, known.what.may_change());
-            let exchange = self.exchanges.get_fresh(&mx.exchange, is_fresh, || self.exchange(&mx.exchange)).await;
-            (mx.preference, exchange)
-        }));
-        // The room is shared out before anybody is dialled: one domain must not lead us to hundreds of servers.
-        let mut room = ADDRESSES;
-        let mut routes = Vec::with_capacity(wanted.len().min(EXCHANGES));
-        for (preference, exchange) in exchanges.await {
-            let mut addresses: Vec<IpAddr> = exchange.what.addresses.all().collect();
-            capped |= addresses.len() > room;
-            addresses.truncate(room);
-            room -= addresses.len();
-            routes.push(async move {
-                let hosts = self.servers(&exchange.what.name, &addresses, errand).await?;
-                Ok(Way { preference: Some(preference), exchange: Some(exchange), hosts })
-            });
-        }
-        let ways = join_all(routes).await.into_iter().collect::<Result<_, Obstacle>>()?;
-        Ok((Some(mx), ways, capped))
-    }
-
-    /// The servers of an exchange at these addresses.
-    async fn servers(
-        &self,
-        exchange: &Name,
-        addresses: &[IpAddr],
-        errand: &Errand,
-    ) -> Result<Vec<Arc<Stamped<Host>>>, Obstacle> {
-        if self.settings.exclusions.covers_name(exchange) {
-            // Excluded by name: another exchange may still lead to the same address, so this is not remembered.
-            let untouched = |address| Arc::new(Stamped::free(self.untouched(address, ConnectStatus::Excluded)));
-            self.exclusions.fetch_add(addresses.len() as u64, Ordering::Relaxed);
-            return Ok(addresses.iter().copied().map(untouched).collect());
-        }
-        // All of them, even where one cannot be asked yet: those that can be are asked now.
-        let servers = join_all(addresses.iter().map(|address| self.server(*address, Some(exchange), errand))).await;
-        servers.into_iter().collect()
-    }
-
-    /// One exchange: its addresses, and whether its domain exists at all.
-    async fn exchange(&self, name: &Name) -> Stamped<Exchange> {
-        // The root has no address to ask for, and the text of an address would ask the root for a number.
-        if name.is_root() || is_address_text(name) {
-            let addresses = Introduced::not_asked(Cause::NotAsked).addresses;
-            return Stamped::free(Exchange {
-                name: name.clone(),
-                addresses,
-                organisation: Observed::NotAsked(Cause::NotAsked),
-                domains: Vec::new(),
-            });
-        }
-        let (addresses, (domains, stretches)) =
-            tokio::join!(self.addresses(name), self.domains(self.settings.naming.organisation(name).into_iter()));
-        let gone = [addresses.v4.absent(), addresses.v6.absent()];
-        let gone = gone.into_iter().flatten().any(|absence| absence.how == Denial::Nxdomain);
-        let organisation = match self.settings.naming.organisation(name) {
-            Some(organisation) if gone => self.start_of_authority(organisation).await,
-            _ => Observed::NotAsked(Cause::NotAsked),
-        };
-        Stamped::new(Exchange { name: name.clone(), addresses, organisation, domains }, stretches)
-    }
-
-    /// What the lists of domain names say of organisational domains, each asked about once per run (RFC 5782 §3).
-    async fn domains(&self, domains: impl Iterator<Item = Name>) -> (Vec<DomainListing>, Vec<Stretch>) {
-        if !self.settings.wanted.dnsbl || !self.panel.has_names() {
-            return (Vec::new(), Vec::new());
-        }
-        let mut each: Vec<Name> = Vec::new();
-        for domain in domains {
-            if !is_address_text(&domain) && !each.contains(&domain) && each.len() < DOMAINS {
-                each.push(domain);
-            }
-        }
-        let said = join_all(each.into_iter().map(|domain| async move {
-            let said = self.said_of.get(&domain, self.panel.domain(self.answers.lookup(), &domain)).await;
-            (domain, said)
-        }));
-        let (mut listings, mut stretches) = (Vec::new(), Vec::new());
-        for (name, said) in said.await {
-            let about = |listing: &Listing| DomainListing { name: name.clone(), listing: listing.clone() };
-            listings.extend(said.listings.iter().map(about));
-            stretches.extend(&said.stretches);
-        }
-        (listings, stretches)
     }
 }
 

@@ -14,6 +14,7 @@ pub mod rejudge;
 mod resolver;
 mod spool;
 pub mod stop;
+mod summary;
 mod worker;
 mod writer;
 
@@ -24,6 +25,7 @@ use std::time::SystemTime;
 pub use self::header::Changes;
 use self::progress::{Counts, Show, get, say_plainly};
 use self::stop::{Level, Stop};
+use self::summary::{Facts, effort, manifest, reconciliation, tell_of_the_rest};
 use crate::input;
 use crate::judge::policy::Policy;
 use crate::model::address::Allowed;
@@ -32,13 +34,10 @@ use crate::model::introduction::Naming;
 use crate::model::name::Name;
 use crate::model::target::Receiver;
 use crate::model::words::{Cause, Profile, Severity};
-use crate::output::manifest::{Manifest, Source};
-use crate::output::{self, Evidences, rfc3339};
+use crate::output::{self, Evidences};
 use crate::plan;
 use crate::probe::dns;
-use crate::probe::dnsbl::watch::Account;
-use crate::probe::{self, Again, Prober, Work};
-use crate::report::tally::Tally;
+use crate::probe::{self, Prober};
 
 /// Gathered targets that wait for a test of their blocklists: one in this much of `--memory`, and not more than a test
 /// every few seconds would let through.
@@ -313,27 +312,6 @@ pub async fn run(job: Job, stop: Stop) -> Result<Outcome, Error> {
     Ok(Outcome { complete, reached_fail_on: job.fail_on.is_some_and(|severity| done.tally.reached(severity)) })
 }
 
-/// What was left alone, and what another pass may show.
-fn tell_of_the_rest(facts: &Facts<'_>, again: Again) {
-    if facts.work.exclusions > 0 {
-        say_plainly(&format!("excluded servers met and not contacted: {}", facts.work.exclusions));
-    }
-    if facts.work.lost > 0 {
-        say_plainly(&format!(
-            "warning: the evidence of {} servers had no place in memory and could not be kept on disk: rows that needed it \
-             again are unknown (self-fault); give more with --memory",
-            facts.work.lost
-        ));
-    }
-    let unsettled = get(&facts.counts.unsettled);
-    if again.times == 0 && unsettled > 0 {
-        say_plainly(&format!(
-            "{unsettled} targets were put off or gave no answer in time; --retries 2 would have tried them again, every {} min",
-            again.after.as_secs().div_ceil(60)
-        ));
-    }
-}
-
 /// Milliseconds since 1970.
 fn ms(time: SystemTime) -> i64 {
     let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
@@ -346,76 +324,4 @@ fn stopped(quiet: bool) -> Outcome {
         say_plainly("cut short: stopped before the first target");
     }
     Outcome { complete: false, reached_fail_on: false }
-}
-
-/// What the end of a run is told from.
-struct Facts<'a> {
-    started: SystemTime,
-    complete: bool,
-    counts: &'a Counts,
-    tally: &'a Tally,
-    work: Work,
-    lists: Vec<Account>,
-}
-
-/// The line by which a reader sees that nothing was lost.
-fn reconciliation(facts: &Facts<'_>) -> String {
-    let counts = facts.counts;
-    let (records, rejected, excluded) = (get(&counts.records), get(&counts.rejected), get(&counts.excluded));
-    let elsewhere = get(&counts.elsewhere);
-    let done = records.saturating_sub(rejected + excluded + elsewhere);
-    let share = if elsewhere > 0 { format!(" + other shards {elsewhere}") } else { String::new() };
-    let (targets, rows) = (get(&counts.done), get(&counts.rows));
-    if facts.complete {
-        format!(
-            "complete: records read {records} = done {done} + rejected {rejected} + excluded {excluded}{share}; \
-             targets {targets}, rows written {rows}"
-        )
-    } else {
-        let left = get(&counts.taken).saturating_sub(targets);
-        format!(
-            "cut short: records read {records}, rejected {rejected}, excluded {excluded}{share}; \
-             targets done {targets}, dropped {left}, rows written {rows}"
-        )
-    }
-}
-
-fn effort(facts: &Facts<'_>) -> String {
-    let Work { questions, exchanges, hosts, connections, exclusions: _, lost: _ } = facts.work;
-    format!(
-        "asked once: {} DNS questions for {} needs, {} exchanges for {}, {} servers for {}; {connections} connections",
-        questions.1, questions.0, exchanges.1, exchanges.0, hosts.1, hosts.0
-    )
-}
-
-fn manifest(
-    output: &Path,
-    configuration: serde_json::Value,
-    seed: u64,
-    inputs: Vec<Source>,
-    facts: &Facts<'_>,
-) -> Result<(), Error> {
-    let counts = facts.counts;
-    let counted = [
-        ("records_read", get(&counts.records)),
-        ("records_rejected", get(&counts.rejected)),
-        ("records_excluded", get(&counts.excluded)),
-        ("records_of_other_shards", get(&counts.elsewhere)),
-        ("targets", get(&counts.done)),
-        ("rows", get(&counts.rows)),
-        ("dns_questions", facts.work.questions.1),
-        ("servers", facts.work.hosts.1),
-        ("connections", facts.work.connections),
-        ("exclusions", facts.work.exclusions),
-        ("unsettled", get(&counts.unsettled)),
-    ];
-    let mut manifest = Manifest::begin(configuration, ms(facts.started));
-    manifest.seeds.insert("order".to_owned(), seed);
-    manifest.inputs = inputs;
-    manifest.end = rfc3339(ms(SystemTime::now()));
-    manifest.counts = counted.into_iter().map(|(name, count)| (name.to_owned(), count)).collect();
-    manifest.tally = serde_json::to_value(facts.tally).expect("a tally has texts as keys and whole numbers as values");
-    manifest.lists = serde_json::to_value(&facts.lists).expect("an account has texts as keys");
-    manifest.complete = facts.complete;
-    Ok(manifest.write(output)?)
 }

@@ -1,0 +1,106 @@
+//! What is told of a run at its end, on stderr and in the manifest.
+//! Comes in: its counts. Goes out: lines, and the manifest beside the output.
+
+use std::path::Path;
+use std::time::SystemTime;
+
+use super::progress::{Counts, get, say_plainly};
+use super::{Error, ms};
+use crate::output::manifest::{Manifest, Source};
+use crate::output::rfc3339;
+use crate::probe::dnsbl::watch::Account;
+use crate::probe::{Again, Work};
+use crate::report::tally::Tally;
+
+/// What was left alone, and what another pass may show.
+pub(super) fn tell_of_the_rest(facts: &Facts<'_>, again: Again) {
+    if facts.work.exclusions > 0 {
+        say_plainly(&format!("excluded servers met and not contacted: {}", facts.work.exclusions));
+    }
+    if facts.work.lost > 0 {
+        say_plainly(&format!(
+            "warning: the evidence of {} servers had no place in memory and could not be kept on disk: rows that needed it \
+             again are unknown (self-fault); give more with --memory",
+            facts.work.lost
+        ));
+    }
+    let unsettled = get(&facts.counts.unsettled);
+    if again.times == 0 && unsettled > 0 {
+        say_plainly(&format!(
+            "{unsettled} targets were put off or gave no answer in time; --retries 2 would have tried them again, every {} min",
+            again.after.as_secs().div_ceil(60)
+        ));
+    }
+}
+
+/// What the end of a run is told from.
+pub(super) struct Facts<'a> {
+    pub(super) started: SystemTime,
+    pub(super) complete: bool,
+    pub(super) counts: &'a Counts,
+    pub(super) tally: &'a Tally,
+    pub(super) work: Work,
+    pub(super) lists: Vec<Account>,
+}
+
+/// The line by which a reader sees that nothing was lost.
+pub(super) fn reconciliation(facts: &Facts<'_>) -> String {
+    let counts = facts.counts;
+    let (records, rejected, excluded) = (get(&counts.records), get(&counts.rejected), get(&counts.excluded));
+    let elsewhere = get(&counts.elsewhere);
+    let done = records.saturating_sub(rejected + excluded + elsewhere);
+    let share = if elsewhere > 0 { format!(" + other shards {elsewhere}") } else { String::new() };
+    let (targets, rows) = (get(&counts.done), get(&counts.rows));
+    if facts.complete {
+        format!(
+            "complete: records read {records} = done {done} + rejected {rejected} + excluded {excluded}{share}; \
+             targets {targets}, rows written {rows}"
+        )
+    } else {
+        let left = get(&counts.taken).saturating_sub(targets);
+        format!(
+            "cut short: records read {records}, rejected {rejected}, excluded {excluded}{share}; \
+             targets done {targets}, dropped {left}, rows written {rows}"
+        )
+    }
+}
+
+pub(super) fn effort(facts: &Facts<'_>) -> String {
+    let Work { questions, exchanges, hosts, connections, exclusions: _, lost: _ } = facts.work;
+    format!(
+        "asked once: {} DNS questions for {} needs, {} exchanges for {}, {} servers for {}; {connections} connections",
+        questions.1, questions.0, exchanges.1, exchanges.0, hosts.1, hosts.0
+    )
+}
+
+pub(super) fn manifest(
+    output: &Path,
+    configuration: serde_json::Value,
+    seed: u64,
+    inputs: Vec<Source>,
+    facts: &Facts<'_>,
+) -> Result<(), Error> {
+    let counts = facts.counts;
+    let counted = [
+        ("records_read", get(&counts.records)),
+        ("records_rejected", get(&counts.rejected)),
+        ("records_excluded", get(&counts.excluded)),
+        ("records_of_other_shards", get(&counts.elsewhere)),
+        ("targets", get(&counts.done)),
+        ("rows", get(&counts.rows)),
+        ("dns_questions", facts.work.questions.1),
+        ("servers", facts.work.hosts.1),
+        ("connections", facts.work.connections),
+        ("exclusions", facts.work.exclusions),
+        ("unsettled", get(&counts.unsettled)),
+    ];
+    let mut manifest = Manifest::begin(configuration, ms(facts.started));
+    manifest.seeds.insert("order".to_owned(), seed);
+    manifest.inputs = inputs;
+    manifest.end = rfc3339(ms(SystemTime::now()));
+    manifest.counts = counted.into_iter().map(|(name, count)| (name.to_owned(), count)).collect();
+    manifest.tally = serde_json::to_value(facts.tally).expect("a tally has texts as keys and whole numbers as values");
+    manifest.lists = serde_json::to_value(&facts.lists).expect("an account has texts as keys");
+    manifest.complete = facts.complete;
+    Ok(manifest.write(output)?)
+}
