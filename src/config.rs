@@ -52,6 +52,9 @@ const PROVIDER_RATE: f64 = 2.0;
 /// Between two passes over a target: greylisting receivers expect a client again after some minutes, and those that turned it
 /// away after more.
 const RETRY_AFTER: Duration = Duration::from_secs(20 * 60);
+/// Between two checkpoints: what a run that is killed has to do again, and the time that a slow disk takes, stay under ten
+/// seconds.
+const CHECKPOINT: Duration = Duration::from_secs(5);
 /// Questions a second per blocklist: what their operators ask of small users.
 const DNSBL_RATE: f64 = 5.0;
 /// Sockets at a time, unless more targets than that are wanted in flight. More would not be faster at the rate above, and the
@@ -144,6 +147,9 @@ pub enum Error {
     /// `--rejects` names no place for a file.
     #[error("cannot write the rejects to {}: it is a directory, or its directory is missing", .0.display())]
     RejectsPlace(PathBuf),
+    /// `--resume` without a file to go on with.
+    #[error("--resume goes on with a file: name the output of the interrupted run with --output")]
+    ResumesNothing,
     /// Standard input, twice.
     #[error("standard input (`-`) can be read only once")]
     StdinTwice,
@@ -310,6 +316,8 @@ pub fn scan_in(args: typed::Scan, lab: Option<Lab>) -> Result<Meant, Error> {
         previous: args.previous,
         targets: args.targets,
         concurrency,
+        resume: args.resume,
+        checkpoint: args.checkpoint.unwrap_or(CHECKPOINT),
         in_order: args.order == Some(typed::Order::Input),
         show: show(args.progress),
         quiet: args.rows.quiet,
@@ -665,6 +673,9 @@ fn apart(args: &typed::Scan) -> Result<(), Error> {
         return Err(Error::StdinTwice);
     }
     let outputs = args.rows.output.as_deref().map(files_of_output).unwrap_or_default();
+    if args.resume && outputs.is_empty() {
+        return Err(Error::ResumesNothing);
+    }
     let written = |path: &Path| {
         let places = [place(path), place(&output::beside(path, ".part"))];
         if output::is_direct(path) { Vec::new() } else { places.to_vec() }
@@ -707,7 +718,11 @@ fn files_of_output(path: &Path) -> Vec<PathBuf> {
     if path == Path::new("-") || output::is_direct(path) {
         return Vec::new();
     }
-    [path.to_owned(), output::beside(path, ".part"), output::Manifest::path(path)]
+    let others = [".part", ".journal", ".lock"].map(|ending| output::beside(path, ending));
+    [path.to_owned(), output::Manifest::path(path)]
+        .into_iter()
+        .chain(others)
+        .collect::<Vec<_>>()
         .iter()
         .map(|path| place(path))
         .collect()
@@ -804,6 +819,7 @@ fn configuration(args: &typed::Scan, tables: &Tables) -> serde_json::Value {
         "greeting-timeout": seconds(args.greeting_timeout),
         "session-timeout": seconds(args.session_timeout),
         "dns-timeout": seconds(args.dns_timeout),
+        "checkpoint": seconds(args.checkpoint),
         "retries": args.retries,
         "retry-after": seconds(args.retry_after),
         "memory": args.memory,

@@ -162,6 +162,12 @@ pub struct Scan {
     /// How many addresses stand behind them [default: a fifth of the targets]
     #[arg(long, value_name = "N", help_heading = "Run", requires = "lab")]
     pub lab_servers: Option<u32>,
+    /// Go on with an interrupted run of the same output: same input, same options; begins one where there is none
+    #[arg(long, help_heading = "Run")]
+    pub resume: bool,
+    /// Between two checkpoints: a run that is killed has this much to do again [default: 5s]
+    #[arg(long, value_name = "DURATION", help_heading = "Run", value_parser = duration)]
+    pub checkpoint: Option<Duration>,
     /// Makes order, labels and the lab's world reproducible
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Run")]
     pub seed: u64,

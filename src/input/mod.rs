@@ -26,7 +26,7 @@ use record::{Framed, Kind, MAX_RECORD, Records, Syntax};
 use stream::Stream;
 
 pub use rejects::Rejects;
-pub use stream::Progress;
+pub use stream::{Progress, Seen};
 
 /// Characters of an offending text that are shown.
 const EXCERPT: usize = 200;
@@ -140,6 +140,12 @@ pub enum Error {
         /// The newest one known.
         known: u16,
     },
+    /// An input is not, or does not begin with, what an earlier run has read there.
+    #[error("{path} is not what the run to be resumed has read; give the same input, or begin anew without --resume")]
+    Differs {
+        /// The file.
+        path: Arc<str>,
+    },
     /// The rejects file cannot be written.
     #[error("cannot write {}", path.display())]
     Write {
@@ -170,6 +176,12 @@ impl Source {
     /// Opens a file and reads its header; `-` is standard input. gzip and zstd are known by the name or by the first bytes.
     pub fn open(path: &Path, options: &Options) -> Result<Self, Error> {
         Self::begin(Stream::open(path)?, options)
+    }
+
+    /// Opens an input again that an interrupted run has read so far, and checks that it is the same: see `open`. `scratch` is a
+    /// folder for what a pipe has already given.
+    pub fn again(path: &Path, options: &Options, seen: &Seen, scratch: &Path) -> Result<Self, Error> {
+        Self::begin(Stream::again(path, seen, scratch)?, options)
     }
 
     /// Reads from anything; the name stands in errors and rejects, and its ending tells of compression.
@@ -279,6 +291,14 @@ impl Iterator for Source {
             self.records.consume(&framed);
         }
         Some(Ok(item))
+    }
+}
+
+/// That a file has this SHA-256, in lower-case hex. A pipe, which would have to be read to its end, is taken to have it.
+pub fn same(path: &Path, sha256: &str) -> Result<(), Error> {
+    match stream::sha256(path)? {
+        Some(found) if hex(&found) != sha256 => Err(Error::Differs { path: path.display().to_string().into() }),
+        _ => Ok(()),
     }
 }
 

@@ -4,11 +4,12 @@
 //! Knows nothing of records; the number in an error is told by the caller.
 
 use std::fs::File;
-use std::io::{self, BufReader, Chain, Cursor, Read};
+use std::io::{self, BufReader, Chain, Cursor, Read, Seek as _, Write as _};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::Error;
@@ -20,17 +21,50 @@ const MAX_RATIO: u64 = 1000;
 /// Longest magic number looked for.
 const MAGIC: usize = 6;
 
+/// The beginning of an input as a run has read it, by which the same input is known again.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    /// Raw bytes, before decompression.
+    pub bytes: u64,
+    /// Their SHA-256.
+    pub sha256: [u8; 32],
+}
+
 /// How far an input has been read: may be asked from another thread while the reader works.
 #[derive(Debug, Clone)]
 pub struct Progress {
     read: Arc<AtomicU64>,
     total: Option<u64>,
+    digest: Arc<Mutex<Digested>>,
+}
+
+/// SHA-256 of so many bytes.
+#[derive(Debug, Clone, Default)]
+struct Digested {
+    sha256: Sha256,
+    bytes: u64,
+}
+
+impl Digested {
+    fn add(&mut self, bytes: &[u8]) {
+        self.sha256.update(bytes);
+        self.bytes += bytes.len() as u64;
+    }
+
+    fn seen(self) -> Seen {
+        Seen { bytes: self.bytes, sha256: self.sha256.finalize().into() }
+    }
 }
 
 impl Progress {
     /// Raw bytes read so far (before decompression), and how many there are; None where that is not known (a pipe).
     pub fn bytes(&self) -> (u64, Option<u64>) {
         (self.read.load(Ordering::Relaxed), self.total)
+    }
+
+    /// What has been read so far, with its digest.
+    pub fn seen(&self) -> Seen {
+        self.digest.lock().unwrap_or_else(PoisonError::into_inner).clone().seen()
     }
 }
 
@@ -44,14 +78,14 @@ enum Compression {
 struct Tallied {
     inner: Box<dyn Read + Send>,
     read: Arc<AtomicU64>,
-    digest: Arc<Mutex<Sha256>>,
+    digest: Arc<Mutex<Digested>>,
 }
 
 impl Read for Tallied {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.inner.read(buffer)?;
         let bytes = buffer.get(..count).unwrap_or_default();
-        self.digest.lock().unwrap_or_else(PoisonError::into_inner).update(bytes);
+        self.digest.lock().unwrap_or_else(PoisonError::into_inner).add(bytes);
         self.read.fetch_add(count as u64, Ordering::Relaxed);
         Ok(count)
     }
@@ -64,40 +98,61 @@ pub(super) struct Stream {
     compressed: bool,
     unfolded: u64,
     progress: Progress,
-    digest: Arc<Mutex<Sha256>>,
 }
 
 impl Stream {
     /// Opens a file; `-` is standard input.
     pub(super) fn open(path: &Path) -> Result<Self, Error> {
+        let (raw, total) = raw(path)?;
+        Self::new(path.display().to_string().into(), raw, total)
+    }
+
+    /// Opens an input that an earlier run has read so far: another beginning is an error. What of a pipe has to be read for that
+    /// waits in a file without a name in `scratch`.
+    pub(super) fn again(path: &Path, seen: &Seen, scratch: &Path) -> Result<Self, Error> {
         let name: Arc<str> = path.display().to_string().into();
-        if path.as_os_str() == "-" {
-            return Self::new(name, Box::new(io::stdin()), None);
-        }
-        let opened = File::open(path).and_then(|file| {
-            let meta = file.metadata()?;
-            if meta.is_dir() {
-                return Err(io::ErrorKind::IsADirectory.into());
+        let unread = |source| Error::Read { path: Arc::clone(&name), record: 0, source };
+        let (mut inner, total) = raw(path)?;
+        let mut kept = if total.is_none() { Some(tempfile::tempfile_in(scratch).map_err(unread)?) } else { None };
+        let mut beginning = Digested::default();
+        let mut buffer = vec![0; 64 * 1024];
+        while beginning.bytes < seen.bytes {
+            let wanted = usize::try_from(seen.bytes - beginning.bytes).unwrap_or(usize::MAX).min(buffer.len());
+            let room = buffer.get_mut(..wanted).expect("no more is wanted than there is room for");
+            let count = match inner.read(room) {
+                Ok(0) => break,
+                Ok(count) => count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(source) => return Err(unread(source)),
+            };
+            let bytes = buffer.get(..count).unwrap_or_default();
+            beginning.add(bytes);
+            if let Some(kept) = &mut kept {
+                kept.write_all(bytes).map_err(unread)?;
             }
-            Ok((file, meta.is_file().then_some(meta.len())))
-        });
-        match opened {
-            Ok((file, total)) => Self::new(name, Box::new(file), total),
-            Err(source) => Err(Error::Open { path: path.to_owned(), source }),
+        }
+        if beginning.seen() != *seen {
+            return Err(Error::Differs { path: name });
+        }
+        match kept {
+            None => Self::open(path),
+            Some(mut kept) => {
+                kept.rewind().map_err(unread)?;
+                Self::new(name, Box::new(kept.chain(inner)), None)
+            }
         }
     }
 
     /// Takes over a reader. `name` decides on compression like a file name.
     pub(super) fn new(name: Arc<str>, inner: Box<dyn Read + Send>, total: Option<u64>) -> Result<Self, Error> {
-        let progress = Progress { read: Arc::default(), total };
-        let digest = Arc::new(Mutex::new(Sha256::new()));
-        let mut raw = Tallied { inner, read: Arc::clone(&progress.read), digest: Arc::clone(&digest) };
+        let progress = Progress { read: Arc::default(), total, digest: Arc::default() };
+        let mut raw = Tallied { inner, read: Arc::clone(&progress.read), digest: Arc::clone(&progress.digest) };
         let unread = |source| Error::Read { path: Arc::clone(&name), record: 0, source };
         let head = head(&mut raw).map_err(unread)?;
         let compression = compression(&name, &head);
         let whole = Cursor::new(head).chain(raw);
         let inner = decompressed(compression, whole).map_err(unread)?;
-        Ok(Self { name, inner, compressed: compression.is_some(), unfolded: 0, progress, digest })
+        Ok(Self { name, inner, compressed: compression.is_some(), unfolded: 0, progress })
     }
 
     /// Reads more plain bytes; 0 is the end. `record` is the last one that was complete.
@@ -131,7 +186,38 @@ impl Stream {
 
     /// SHA-256 of the raw bytes read so far.
     pub(super) fn digest(&self) -> [u8; 32] {
-        self.digest.lock().unwrap_or_else(PoisonError::into_inner).clone().finalize().into()
+        self.progress.seen().sha256
+    }
+}
+
+/// The bytes of a file as they are stored, and how many they are; None for a pipe.
+fn raw(path: &Path) -> Result<(Box<dyn Read + Send>, Option<u64>), Error> {
+    if path.as_os_str() == "-" {
+        return Ok((Box::new(io::stdin()), None));
+    }
+    let opened = File::open(path).and_then(|file| {
+        let meta = file.metadata()?;
+        if meta.is_dir() {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
+        let total = meta.is_file().then_some(meta.len());
+        Ok((Box::new(file) as Box<dyn Read + Send>, total))
+    });
+    opened.map_err(|source| Error::Open { path: path.to_owned(), source })
+}
+
+/// SHA-256 of a file as it is stored; None for a pipe.
+pub(super) fn sha256(path: &Path) -> Result<Option<[u8; 32]>, Error> {
+    let (mut raw, Some(_)) = raw(path)? else { return Ok(None) };
+    let mut digested = Digested::default();
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        match raw.read(&mut buffer) {
+            Ok(0) => return Ok(Some(digested.seen().sha256)),
+            Ok(count) => digested.add(buffer.get(..count).unwrap_or_default()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(source) => return Err(Error::Read { path: path.display().to_string().into(), record: 0, source }),
+        }
     }
 }
 

@@ -10,11 +10,12 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::path::PathBuf;
 
 use super::columns::{COLUMNS, Cell};
 use super::file::TextFile;
 use super::spelling::{is_dangerous, is_plain, push_number, push_time};
-use super::{Ending, Error, Sink};
+use super::{Checkpoint, Ending, Error, Sink};
 use crate::model::assessment::Row;
 
 /// Whether cells that a spreadsheet would run are made harmless.
@@ -35,20 +36,35 @@ impl From<bool> for Formulas {
 
 /// The sink for CSV.
 pub(super) struct Csv {
-    writer: ::csv::Writer<TextFile>,
+    /// None while, and after, it could not be taken apart.
+    writer: Option<::csv::Writer<TextFile>>,
+    place: PathBuf,
     formulas: Formulas,
     /// The cell at work, kept for its allocation.
     cell: Vec<u8>,
 }
 
 impl Csv {
+    /// Records into this file.
+    pub(super) fn new(file: TextFile, formulas: Formulas) -> Self {
+        let place = file.place().to_owned();
+        Self { writer: Some(writer(file)), place, formulas, cell: Vec::with_capacity(1_024) }
+    }
+
     /// Writes the header.
-    pub(super) fn new(file: TextFile, formulas: Formulas) -> Result<Self, Error> {
-        let writer = ::csv::WriterBuilder::new().buffer_capacity(64 * 1024).from_writer(file);
-        let mut sink = Self { writer, formulas, cell: Vec::with_capacity(1_024) };
-        let header = sink.writer.write_record(COLUMNS.iter().map(|column| column.name));
-        header.map_err(|error| sink.error(error))?;
-        Ok(sink)
+    pub(super) fn header(&mut self) -> Result<(), Error> {
+        let header = self.writer().write_record(COLUMNS.iter().map(|column| column.name));
+        header.map_err(|error| self.error(error))
+    }
+
+    fn writer(&mut self) -> &mut ::csv::Writer<TextFile> {
+        self.writer.as_mut().expect("nobody writes on after a failed checkpoint")
+    }
+
+    /// What is written, without the writer's own buffer.
+    fn take_file(&mut self) -> Result<TextFile, Error> {
+        let writer = self.writer.take().expect("nobody writes on after a failed checkpoint");
+        writer.into_inner().map_err(|error| Error::io("write", &self.place, error.into_error()))
     }
 
     fn error(&self, error: ::csv::Error) -> Error {
@@ -56,21 +72,22 @@ impl Csv {
             ::csv::ErrorKind::Io(source) => source,
             other => std::io::Error::other(format!("{other:?}")),
         };
-        Error::io("write", self.writer.get_ref().place(), source)
+        Error::io("write", &self.place, source)
     }
 
     fn record(&mut self, row: Row<'_>) -> Result<(), ::csv::Error> {
+        let writer = self.writer.as_mut().expect("nobody writes on after a failed checkpoint");
         for column in COLUMNS {
             self.cell.clear();
             match (column.cell)(row) {
                 Cell::Null => {}
                 Cell::Word(word) => {
-                    self.writer.write_field(word)?;
+                    writer.write_field(word)?;
                     continue;
                 }
                 // Nearly every text stands as it is, and need not be copied.
                 Cell::Text(text) if is_plain(&text) && !is_formula(text.as_bytes()) => {
-                    self.writer.write_field(text.as_bytes())?;
+                    writer.write_field(text.as_bytes())?;
                     continue;
                 }
                 Cell::Number(number) => push_number(&mut self.cell, number),
@@ -86,10 +103,14 @@ impl Csv {
                     neutralise(&mut self.cell, self.formulas);
                 }
             }
-            self.writer.write_field(&self.cell)?;
+            writer.write_field(&self.cell)?;
         }
-        self.writer.write_record(None::<&[u8]>)
+        writer.write_record(None::<&[u8]>)
     }
+}
+
+fn writer(file: TextFile) -> ::csv::Writer<TextFile> {
+    ::csv::WriterBuilder::new().buffer_capacity(64 * 1024).from_writer(file)
 }
 
 impl Sink for Csv {
@@ -97,20 +118,21 @@ impl Sink for Csv {
         self.record(row).map_err(|error| self.error(error))
     }
 
-    fn flush(&mut self) -> Result<(), Error> {
-        self.writer.flush().map_err(|source| Error::io("write", self.writer.get_ref().place(), source))
+    fn checkpoint(&mut self) -> Result<Checkpoint, Error> {
+        let mut file = self.take_file()?;
+        let checkpoint = file.checkpoint();
+        self.writer = Some(writer(file));
+        checkpoint
     }
 
-    fn finish(self: Box<Self>, ending: Ending) -> Result<(), Error> {
-        let place = self.writer.get_ref().place().to_owned();
-        let file = self.writer.into_inner().map_err(|error| Error::io("write", &place, error.into_error()))?;
-        file.commit(ending)
+    fn finish(mut self: Box<Self>, ending: Ending) -> Result<(), Error> {
+        self.take_file()?.commit(ending)
     }
 }
 
 impl fmt::Debug for Csv {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Csv").field("file", self.writer.get_ref()).finish_non_exhaustive()
+        f.debug_struct("Csv").field("place", &self.place).finish_non_exhaustive()
     }
 }
 

@@ -10,9 +10,9 @@ use std::path::Path;
 use serde_json::ser::{CharEscape, CompactFormatter, Formatter, Serializer};
 
 use super::file::{Destination, TextFile};
-use super::parquet::EvidenceColumns;
+use super::parquet::{EvidenceColumns, Parts};
 use super::spelling::{is_dangerous, is_plain};
-use super::{Compression, Ending, Error, Format, format_of};
+use super::{Checkpoint, Compression, Ending, Error, Format, Mark, format_of, octets};
 use crate::model::evidence::Evidence;
 use crate::model::header::Header;
 
@@ -51,17 +51,36 @@ impl Evidences {
         let destination = Destination::file(path)?;
         let mut text = Vec::with_capacity(16 * 1024);
         push(&mut text, header);
+        if format == Format::Parquet {
+            let columns = EvidenceColumns::new(Parts::new(destination)?, written(&text))?;
+            return Ok(Self { file: File::Columns(Box::new(columns)), text });
+        }
+        let mut evidences = Self { file: File::Text(Box::new(TextFile::new(destination, compression)?)), text };
+        evidences.write_line()?;
+        Ok(evidences)
+    }
+
+    /// Opens the file of an interrupted run behind this mark; what stands behind it is dropped. The header is that of the run.
+    pub fn resume(path: &Path, header: &Header, mark: &Mark) -> Result<Self, Error> {
+        let (format, compression) = form_of(path)?;
+        let mut text = Vec::with_capacity(16 * 1024);
+        push(&mut text, header);
         let file = if format == Format::Parquet {
-            let header = String::from_utf8(text.clone()).expect("JSON is UTF-8");
-            File::Columns(Box::new(EvidenceColumns::new(destination, header)?))
+            let columns = EvidenceColumns::new(Parts::resumed(path, mark)?, written(&text))?;
+            File::Columns(Box::new(columns))
         } else {
+            let destination = Destination::resumed(path, octets(path, mark)?)?;
             File::Text(Box::new(TextFile::new(destination, compression)?))
         };
-        let mut evidences = Self { file, text };
-        if let File::Text(_) = evidences.file {
-            evidences.write_line()?;
+        Ok(Self { file, text })
+    }
+
+    /// Hands all that was written to the system, so that a run that is interrupted later can go on from here.
+    pub fn checkpoint(&mut self) -> Result<Checkpoint, Error> {
+        match &mut self.file {
+            File::Text(file) => file.checkpoint(),
+            File::Columns(columns) => columns.checkpoint(),
         }
-        Ok(evidences)
     }
 
     /// Writes what was seen for one target.
@@ -96,6 +115,10 @@ impl Evidences {
         self.text.push(b'\n');
         file.write_all(&self.text).map_err(|source| Error::io("write", file.place(), source))
     }
+}
+
+fn written(json: &[u8]) -> String {
+    String::from_utf8(json.to_vec()).expect("JSON is UTF-8")
 }
 
 fn push(out: &mut Vec<u8>, value: &impl serde::Serialize) {

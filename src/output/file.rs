@@ -5,15 +5,17 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Seek as _, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use flate2::write::GzEncoder;
 
-use super::{Compression, Ending, Error};
+use super::{Checkpoint, Compression, Ending, Error, Mark};
 
 /// Bytes gathered before the system is asked to write them.
 const BUFFER: usize = 256 * 1024;
+/// Behind the name of a file that is not complete.
+pub(super) const PART: &str = ".part";
 /// zstd's own default: rows repeat much, more effort gains little.
 const ZSTD_LEVEL: i32 = 3;
 
@@ -23,6 +25,8 @@ pub(super) struct Destination {
     handle: Handle,
     /// Where it is, for messages.
     place: PathBuf,
+    /// Octets that it holds.
+    length: u64,
     /// Set by the first failed write: what follows it would be a file with a hole.
     failed: bool,
 }
@@ -42,45 +46,72 @@ enum Handle {
 impl Destination {
     /// Standard output.
     pub(super) fn stdout() -> Self {
-        Self { handle: Handle::Stdout(io::stdout()), place: PathBuf::from("standard output"), failed: false }
+        Self::new(Handle::Stdout(io::stdout()), PathBuf::from("standard output"))
+    }
+
+    const fn new(handle: Handle, place: PathBuf) -> Self {
+        Self { handle, place, length: 0, failed: false }
     }
 
     /// A file: `OUT.part` is created beside it now, and takes its name at `commit`. An existing device or pipe is
     /// written to as it is; a link is followed, so that it stays a link.
     pub(super) fn file(path: &Path) -> Result<Self, Error> {
-        let last = match fs::metadata(path) {
-            Ok(found) if found.is_dir() => return Err(Error::IsDirectory { path: path.to_owned() }),
-            Ok(found) if found.is_file() => {
-                fs::canonicalize(path).map_err(|source| Error::io("resolve", path, source))?
-            }
-            Ok(_) => {
-                let file =
-                    OpenOptions::new().write(true).open(path).map_err(|source| Error::io("open", path, source))?;
-                return Ok(Self { handle: Handle::Direct(file), place: path.to_owned(), failed: false });
-            }
-            Err(_) => path.to_owned(),
-        };
-        if last.file_name().is_none() {
-            return Err(Error::IsDirectory { path: path.to_owned() });
+        match lead(path)? {
+            Lead::Direct(file) => Ok(Self::new(Handle::Direct(file), path.to_owned())),
+            Lead::File(last) => Self::part(beside(&last, PART), last),
         }
-        let directory = directory_of(&last);
-        if !directory.is_dir() {
-            return Err(Error::NoDirectory { directory: directory.to_owned(), path: path.to_owned() });
-        }
-        let part = beside(&last, ".part");
+    }
+
+    /// A new file of this name, which takes its last one at `commit`.
+    pub(super) fn part(part: PathBuf, last: PathBuf) -> Result<Self, Error> {
         // Removed rather than truncated: what stands there may be a link to something precious.
-        match fs::remove_file(&part) {
-            Err(source) if source.kind() != io::ErrorKind::NotFound => {
-                return Err(Error::io("remove", &part, source));
-            }
-            Ok(()) | Err(_) => {}
-        }
+        remove(&part)?;
         let file = OpenOptions::new()
             .write(true)
             .create_new(true)
             .open(&part)
             .map_err(|source| Error::io("create", &part, source))?;
-        Ok(Self { handle: Handle::Beside { file, part, last }, place: path.to_owned(), failed: false })
+        let place = last.clone();
+        Ok(Self::new(Handle::Beside { file, part, last }, place))
+    }
+
+    /// The file that an interrupted run has left: what stands behind `length` octets is dropped, and more can be written.
+    pub(super) fn resumed(path: &Path, length: u64) -> Result<Self, Error> {
+        let last = match lead(path)? {
+            Lead::Direct(file) => return Ok(Self::new(Handle::Direct(file), path.to_owned())),
+            Lead::File(last) => last,
+        };
+        let part = beside(&last, PART);
+        let mut file =
+            OpenOptions::new().write(true).open(&part).map_err(|source| Error::io("go on with", &part, source))?;
+        let found = file.metadata().map_err(|source| Error::io("look at", &part, source))?.len();
+        if found < length {
+            return Err(Error::Short { path: part, found, length });
+        }
+        let cut = file.set_len(length).and_then(|()| file.seek(SeekFrom::End(0)));
+        cut.map_err(|source| Error::io("cut", &part, source))?;
+        let place = path.to_owned();
+        Ok(Self { length, ..Self::new(Handle::Beside { file, part, last }, place) })
+    }
+
+    /// The name it takes when it is complete; None for a device.
+    pub(super) fn last(&self) -> Option<&Path> {
+        match &self.handle {
+            Handle::Stdout(_) | Handle::Direct(_) => None,
+            Handle::Beside { last, .. } => Some(last),
+        }
+    }
+
+    /// Octets that it holds once what is written has been handed on.
+    pub(super) const fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Its file, by another handle, to be made durable while this one is written to; None where there is nothing to sync.
+    pub(super) fn unsynced(&self) -> Result<Option<Unsynced>, Error> {
+        let Handle::Beside { file, part, .. } = &self.handle else { return Ok(None) };
+        let file = file.try_clone().map_err(|source| Error::io("share", part, source))?;
+        Ok(Some(Unsynced { file, path: part.clone() }))
     }
 
     /// Where this is, for messages.
@@ -91,7 +122,7 @@ impl Destination {
     /// Makes what was written durable, and gives it its final name when it is complete.
     pub(super) fn commit(mut self, ending: Ending) -> Result<(), Error> {
         if self.failed {
-            return Err(Error::io("finish", &self.place, io::Error::other("an earlier write failed")));
+            return Err(Error::io("finish", &self.place, broken()));
         }
         self.flush().map_err(|source| Error::io("flush", &self.place, source))?;
         let Handle::Beside { file, part, last } = self.handle else {
@@ -102,8 +133,7 @@ impl Destination {
         if ending == Ending::CutShort {
             return Ok(());
         }
-        fs::rename(&part, &last).map_err(|source| Error::io("rename into place", &last, source))?;
-        sync_directory(directory_of(&last))
+        rename(&part, &last)
     }
 }
 
@@ -114,6 +144,7 @@ impl Write for Destination {
             Handle::Direct(file) | Handle::Beside { file, .. } => file.write(bytes),
         };
         self.failed |= written.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::Interrupted);
+        self.length += written.as_ref().map_or(0, |count| *count as u64);
         written
     }
 
@@ -127,9 +158,68 @@ impl Write for Destination {
     }
 }
 
+/// Where a path leads.
+pub(super) enum Lead {
+    /// A device, pipe or socket.
+    Direct(File),
+    /// A file, maybe not there yet; links are followed.
+    File(PathBuf),
+}
+
+/// Finds out where a path leads, and whether a file can stand there.
+pub(super) fn lead(path: &Path) -> Result<Lead, Error> {
+    let last = match fs::metadata(path) {
+        Ok(found) if found.is_dir() => return Err(Error::IsDirectory { path: path.to_owned() }),
+        Ok(found) if found.is_file() => fs::canonicalize(path).map_err(|source| Error::io("resolve", path, source))?,
+        Ok(_) => {
+            let file = OpenOptions::new().write(true).open(path).map_err(|source| Error::io("open", path, source))?;
+            return Ok(Lead::Direct(file));
+        }
+        Err(_) => path.to_owned(),
+    };
+    if last.file_name().is_none() {
+        return Err(Error::IsDirectory { path: path.to_owned() });
+    }
+    let directory = directory_of(&last);
+    if !directory.is_dir() {
+        return Err(Error::NoDirectory { directory: directory.to_owned(), path: path.to_owned() });
+    }
+    Ok(Lead::File(last))
+}
+
+/// A file whose last octets may be in the system's memory only.
+#[derive(Debug)]
+pub(super) struct Unsynced {
+    file: File,
+    path: PathBuf,
+}
+
+impl Unsynced {
+    /// Makes it durable, and its name.
+    pub(super) fn sync(&self) -> Result<(), Error> {
+        self.file.sync_data().map_err(|source| Error::io("sync", &self.path, source))?;
+        sync_directory(directory_of(&self.path))
+    }
+}
+
+/// Gives a durable file its last name, for good.
+pub(super) fn rename(part: &Path, last: &Path) -> Result<(), Error> {
+    fs::rename(part, last).map_err(|source| Error::io("rename into place", last, source))?;
+    sync_directory(directory_of(last))
+}
+
+/// Removes a file, if it is there.
+pub fn remove(path: &Path) -> Result<(), Error> {
+    match fs::remove_file(path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => Err(Error::io("remove", path, source)),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
 /// A destination for text: buffered, and compressed if the name says so.
 pub(super) struct TextFile {
     encoder: Encoder,
+    compression: Compression,
     place: PathBuf,
 }
 
@@ -137,21 +227,56 @@ enum Encoder {
     Plain(BufWriter<Destination>),
     Gzip(GzEncoder<BufWriter<Destination>>),
     Zstd(zstd::Encoder<'static, BufWriter<Destination>>),
+    /// Could not be ended: nothing more can be written.
+    Broken,
+}
+
+impl Encoder {
+    fn new(buffer: BufWriter<Destination>, compression: Compression) -> io::Result<Self> {
+        Ok(match compression {
+            Compression::None => Self::Plain(buffer),
+            Compression::Gzip => Self::Gzip(GzEncoder::new(buffer, flate2::Compression::default())),
+            Compression::Zstd => Self::Zstd(zstd::Encoder::new(buffer, ZSTD_LEVEL)?),
+        })
+    }
+
+    /// Ends the gzip member or zstd frame.
+    fn end(self) -> io::Result<BufWriter<Destination>> {
+        match self {
+            Self::Plain(buffer) => Ok(buffer),
+            Self::Gzip(encoder) => encoder.finish(),
+            Self::Zstd(encoder) => encoder.finish(),
+            Self::Broken => Err(broken()),
+        }
+    }
+}
+
+fn broken() -> io::Error {
+    io::Error::other("an earlier write failed")
 }
 
 impl TextFile {
     /// Text into a destination.
     pub(super) fn new(destination: Destination, compression: Compression) -> Result<Self, Error> {
         let place = destination.place().to_owned();
-        let buffer = buffered(destination);
-        let encoder = match compression {
-            Compression::None => Encoder::Plain(buffer),
-            Compression::Gzip => Encoder::Gzip(GzEncoder::new(buffer, flate2::Compression::default())),
-            Compression::Zstd => Encoder::Zstd(
-                zstd::Encoder::new(buffer, ZSTD_LEVEL).map_err(|source| Error::io("compress", &place, source))?,
-            ),
-        };
-        Ok(Self { encoder, place })
+        let encoder = Encoder::new(buffered(destination), compression);
+        let encoder = encoder.map_err(|source| Error::io("compress", &place, source))?;
+        Ok(Self { encoder, compression, place })
+    }
+
+    /// Hands everything to the system, so that what was written so far is a whole file in itself: a gzip member or zstd frame
+    /// ends here, and another one follows it (RFC 1952 section 2.2, RFC 8878 section 3.1).
+    pub(super) fn checkpoint(&mut self) -> Result<Checkpoint, Error> {
+        let encoder = std::mem::replace(&mut self.encoder, Encoder::Broken);
+        let ended = encoder.end().and_then(|mut buffer| {
+            buffer.flush()?;
+            Ok(buffer)
+        });
+        let buffer = ended.map_err(|source| Error::io("write", &self.place, source))?;
+        let (length, unsynced) = (buffer.get_ref().length(), buffer.get_ref().unsynced()?);
+        let next = Encoder::new(buffer, self.compression);
+        self.encoder = next.map_err(|source| Error::io("compress", &self.place, source))?;
+        Ok(Checkpoint { mark: Mark::Octets(length), unsynced: unsynced.into_iter().collect(), unneeded: Vec::new() })
     }
 
     /// Where this is, for messages.
@@ -161,12 +286,7 @@ impl TextFile {
 
     /// Ends the stream, and gives the file its final name when it is complete.
     pub(super) fn commit(self, ending: Ending) -> Result<(), Error> {
-        let buffer = match self.encoder {
-            Encoder::Plain(buffer) => Ok(buffer),
-            Encoder::Gzip(encoder) => encoder.finish(),
-            Encoder::Zstd(encoder) => encoder.finish(),
-        };
-        let buffer = buffer.map_err(|source| Error::io("write", &self.place, source))?;
+        let buffer = self.encoder.end().map_err(|source| Error::io("write", &self.place, source))?;
         commit(buffer, &self.place, ending)
     }
 }
@@ -177,6 +297,7 @@ impl Write for TextFile {
             Encoder::Plain(buffer) => buffer.write(bytes),
             Encoder::Gzip(encoder) => encoder.write(bytes),
             Encoder::Zstd(encoder) => encoder.write(bytes),
+            Encoder::Broken => Err(broken()),
         }
     }
 
@@ -185,6 +306,7 @@ impl Write for TextFile {
             Encoder::Plain(buffer) => buffer.flush(),
             Encoder::Gzip(encoder) => encoder.flush(),
             Encoder::Zstd(encoder) => encoder.flush(),
+            Encoder::Broken => Err(broken()),
         }
     }
 }
@@ -207,7 +329,7 @@ pub(super) fn commit(buffer: BufWriter<Destination>, place: &Path, ending: Endin
 }
 
 /// Replaces a file by these bytes: a reader sees the old ones or the new ones, never a part.
-pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let mut destination = Destination::file(path)?;
     destination.write_all(bytes).map_err(|source| Error::io("write", path, source))?;
     destination.commit(Ending::Complete)
@@ -220,7 +342,7 @@ pub fn beside(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-fn directory_of(path: &Path) -> &Path {
+pub(super) fn directory_of(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -228,7 +350,7 @@ fn directory_of(path: &Path) -> &Path {
 }
 
 /// Makes the new name itself durable. File systems that cannot sync a directory say so, and need it not.
-fn sync_directory(directory: &Path) -> Result<(), Error> {
+pub(super) fn sync_directory(directory: &Path) -> Result<(), Error> {
     match File::open(directory).and_then(|handle| handle.sync_all()) {
         Err(source) if !matches!(source.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => {
             Err(Error::io("sync", directory, source))
@@ -331,19 +453,23 @@ mod tests {
         let (reader, writer) = io::pipe().unwrap();
         drop(reader);
         let handle = Handle::Direct(File::from(std::os::fd::OwnedFd::from(writer)));
-        let mut destination = Destination { handle, place: PathBuf::from("pipe"), failed: false };
+        let mut destination = Destination::new(handle, PathBuf::from("pipe"));
         let source = destination.write_all(b"x").unwrap_err();
         assert!(matches!(Error::io("write", Path::new("pipe"), source), Error::BrokenPipe));
     }
 
     #[test]
-    fn compressed_text_reads_back() {
+    fn text_goes_on_behind_its_last_checkpoint_and_reads_back() {
         let directory = directory();
         for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
             let path = directory.path().join("out");
             let mut file = TextFile::new(Destination::file(&path).unwrap(), compression).unwrap();
             file.write_all(b"a,b\n").unwrap();
-            file.flush().unwrap();
+            let first = file.checkpoint().unwrap().mark;
+            file.write_all(b"lost").unwrap();
+            drop(file);
+            let Mark::Octets(length) = first else { panic!("{first:?}") };
+            let mut file = TextFile::new(Destination::resumed(&path, length).unwrap(), compression).unwrap();
             file.write_all(b"1,2\n").unwrap();
             file.commit(Ending::Complete).unwrap();
             let bytes = fs::read(&path).unwrap();

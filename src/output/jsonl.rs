@@ -7,7 +7,7 @@ use std::io::Write as _;
 use super::columns::{COLUMNS, Cell};
 use super::file::TextFile;
 use super::spelling::{is_dangerous, is_plain, push_number, push_time};
-use super::{Ending, Error, Sink};
+use super::{Checkpoint, Ending, Error, Sink};
 use crate::model::assessment::Row;
 
 /// The sink for JSONL.
@@ -32,8 +32,8 @@ impl Sink for Jsonl {
         self.file.write_all(&self.line).map_err(|source| Error::io("write", self.file.place(), source))
     }
 
-    fn flush(&mut self) -> Result<(), Error> {
-        self.file.flush().map_err(|source| Error::io("write", self.file.place(), source))
+    fn checkpoint(&mut self) -> Result<Checkpoint, Error> {
+        self.file.checkpoint()
     }
 
     fn finish(self: Box<Self>, ending: Ending) -> Result<(), Error> {

@@ -25,6 +25,9 @@ pub struct Manifest {
     pub seeds: BTreeMap<String, u64>,
     /// What was read.
     pub inputs: Vec<Source>,
+    /// How often the run was interrupted and resumed.
+    #[serde(default)]
+    pub resumed: u32,
     /// When the run began, RFC 3339.
     pub start: String,
     /// When it ended, RFC 3339; None while it runs.
@@ -60,6 +63,7 @@ impl Manifest {
             configuration,
             seeds: BTreeMap::new(),
             inputs: Vec::new(),
+            resumed: 0,
             start: rfc3339(start_ms).unwrap_or_default(),
             end: None,
             counts: BTreeMap::new(),
@@ -78,6 +82,12 @@ impl Manifest {
         let mut text = serde_json::to_vec_pretty(self).expect("a manifest's keys are texts and its numbers finite");
         text.push(b'\n');
         replace(&Self::path(output), &text)
+    }
+
+    /// The manifest beside an output; None where none is, or none that this program understands.
+    pub fn read(output: &Path) -> Option<Self> {
+        let text = std::fs::read(Self::path(output)).ok()?;
+        serde_json::from_slice(&text).ok()
     }
 
     /// Where the manifest of an output stands.

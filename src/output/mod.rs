@@ -9,6 +9,7 @@ pub mod csv;
 pub mod evidence;
 mod file;
 mod jsonl;
+mod lock;
 pub mod manifest;
 pub mod parquet;
 pub mod schema;
@@ -23,9 +24,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub use evidence::Evidences;
-pub use file::beside;
+pub use file::{beside, remove, replace};
+pub use lock::Lock;
 pub use manifest::Manifest;
 pub use spelling::rfc3339;
+
+use serde::{Deserialize, Serialize};
 
 use crate::model::assessment::Row;
 use crate::model::words::words;
@@ -36,11 +40,55 @@ pub trait Sink: Send {
     /// Writes one row; it may stay in memory until `flush` or `finish`.
     fn write(&mut self, row: Row<'_>) -> Result<(), Error>;
 
-    /// Hands all complete output to the system. Parquet keeps its open row group: without the footer nobody could read it.
-    fn flush(&mut self) -> Result<(), Error>;
+    /// Hands all that was written to the system, so that a run that is interrupted later can go on from here.
+    fn checkpoint(&mut self) -> Result<Checkpoint, Error>;
 
     /// Ends the output and makes it durable; a complete one gets its final name.
     fn finish(self: Box<Self>, ending: Ending) -> Result<(), Error>;
+}
+
+/// How far an output has got: what is needed to go on with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Mark {
+    /// Text: so many octets of `OUT.part`.
+    Octets(u64),
+    /// Parquet: the closed parts, in the order of their rows.
+    Parts(Vec<Part>),
+}
+
+/// A closed part of a Parquet output: a file of its own. The first is `OUT.part`, others `OUT.part-NUMBER`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// Its number, from 1.
+    pub number: u32,
+    /// Its rows.
+    pub rows: u64,
+}
+
+/// An output as it stands: its mark is to be kept once it is durable.
+#[derive(Debug)]
+#[must_use]
+pub struct Checkpoint {
+    mark: Mark,
+    unsynced: Vec<file::Unsynced>,
+    unneeded: Vec<PathBuf>,
+}
+
+impl Checkpoint {
+    /// How far the output has got.
+    pub const fn mark(&self) -> &Mark {
+        &self.mark
+    }
+
+    /// Makes all up to the mark durable; another thread may write on meanwhile.
+    pub fn sync(&self) -> Result<(), Error> {
+        self.unsynced.iter().try_for_each(file::Unsynced::sync)
+    }
+
+    /// Removes what earlier marks needed, once this one is kept.
+    pub fn tidy(self) -> Result<(), Error> {
+        self.unneeded.iter().try_for_each(|path| remove(path))
+    }
 }
 
 /// Whether all rows are there.
@@ -134,6 +182,30 @@ pub enum Error {
         /// The output.
         path: PathBuf,
     },
+    /// A file of an interrupted run has lost its end.
+    #[error("{path} has {found} bytes, and the journal of the interrupted run knows of {length}: begin anew without it", path = path.display())]
+    Short {
+        /// The file.
+        path: PathBuf,
+        /// Its length.
+        found: u64,
+        /// The length that was durable.
+        length: u64,
+    },
+    /// Another run writes the same output.
+    #[error("{path} is being written by another run ({holder}): wait for its end, or name another output", path = path.display())]
+    Locked {
+        /// The output.
+        path: PathBuf,
+        /// Who has it.
+        holder: String,
+    },
+    /// A mark of another format.
+    #[error("the journal of the interrupted run tells of another format than that of {path}", path = path.display())]
+    Mark {
+        /// The output.
+        path: PathBuf,
+    },
     /// Rows could not be put into Parquet.
     #[error("cannot encode Parquet for {path}", path = path.display())]
     Parquet {
@@ -145,6 +217,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// A failed operation of the system on behalf of an output.
+    pub fn system(operation: &'static str, path: &Path, source: io::Error) -> Self {
+        Self::io(operation, path, source)
+    }
+
     /// A failed operation of the system; a closed pipe is told apart.
     fn io(operation: &'static str, path: &Path, source: io::Error) -> Self {
         if source.kind() == io::ErrorKind::BrokenPipe {
@@ -193,10 +270,49 @@ pub fn open(path: Option<&Path>, options: &Options) -> Result<Box<dyn Sink>, Err
         Some(path) => Destination::file(path)?,
     };
     Ok(match format {
-        Format::Csv => Box::new(csv::Csv::new(TextFile::new(destination, compression)?, options.csv_raw.into())?),
+        Format::Csv => {
+            let mut sink = csv::Csv::new(TextFile::new(destination, compression)?, options.csv_raw.into());
+            sink.header()?;
+            Box::new(sink)
+        }
         Format::Jsonl => Box::new(jsonl::Jsonl::new(TextFile::new(destination, compression)?)),
-        Format::Parquet => Box::new(parquet::Parquet::new(destination)?),
+        Format::Parquet => Box::new(parquet::Parquet::new(parquet::Parts::new(destination)?)?),
     })
+}
+
+/// Opens the rows of an interrupted run behind this mark; what stands behind it is dropped.
+pub fn resume(path: &Path, options: &Options, mark: &Mark) -> Result<Box<dyn Sink>, Error> {
+    let (format, compression) = format_of(Some(path), options.format)?;
+    let text = || TextFile::new(Destination::resumed(path, octets(path, mark)?)?, compression);
+    Ok(match format {
+        Format::Csv => Box::new(csv::Csv::new(text()?, options.csv_raw.into())),
+        Format::Jsonl => Box::new(jsonl::Jsonl::new(text()?)),
+        Format::Parquet => Box::new(parquet::Parquet::new(parquet::Parts::resumed(path, mark)?)?),
+    })
+}
+
+/// Whether the complete output of a run that was interrupted at its very end has its final name already; what is left beside it
+/// is removed then.
+pub fn is_in_place(path: &Path, mark: &Mark) -> Result<bool, Error> {
+    let file::Lead::File(last) = file::lead(path)? else { return Ok(false) };
+    let parts = match mark {
+        Mark::Octets(_) => vec![1],
+        Mark::Parts(parts) => parts.iter().map(|part| part.number).collect(),
+    };
+    let mut files = parts.into_iter().map(|number| parquet::path_of(&last, number));
+    if !last.is_file() || files.next().is_none_or(|first| first.exists()) {
+        return Ok(false);
+    }
+    files.try_for_each(|path| remove(&path))?;
+    Ok(true)
+}
+
+/// The length of a text up to its mark.
+fn octets(path: &Path, mark: &Mark) -> Result<u64, Error> {
+    match mark {
+        Mark::Octets(length) => Ok(*length),
+        Mark::Parts(_) => Err(Error::Mark { path: path.to_owned() }),
+    }
 }
 
 /// Whether a device, pipe or socket stands under this name: it is written to as it is, and nothing is put beside it.

@@ -2,6 +2,7 @@
 //! Over 400 lines: the sinks over one sample at the top serve every test.
 
 use std::fs::{self, File};
+use std::io::Read as _;
 use std::path::Path;
 
 use ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -254,23 +255,93 @@ fn a_sink_that_is_dropped_leaves_nothing_under_the_name() {
         let path = directory.path().join(name);
         let mut sink = open(Some(&path), &Options::default()).unwrap();
         sink.write(sample::all()[0].rows().next().unwrap()).unwrap();
-        sink.flush().unwrap();
+        assert_eq!(sink.checkpoint().unwrap().unneeded.len(), 0);
         drop(sink);
         assert!(!path.exists(), "{name}");
         assert!(beside(&path, ".part").exists(), "{name}");
     }
 }
 
+/// Every file of the folder, by name.
+fn names(folder: &Path) -> Vec<String> {
+    let listed = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = listed.collect();
+    names.sort_unstable();
+    names
+}
+
 #[test]
-fn flushed_lines_can_be_read_before_the_end() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("out.csv");
-    let mut sink = open(Some(&path), &Options::default()).unwrap();
-    sink.write(sample::all()[0].rows().next().unwrap()).unwrap();
-    sink.flush().unwrap();
-    let text = fs::read_to_string(beside(&path, ".part")).unwrap();
-    assert_eq!(text.lines().count(), 2);
-    assert!(text.ends_with('\n'));
+fn an_output_goes_on_behind_any_checkpoint_and_is_the_same_in_the_end() {
+    let all = sample::all();
+    let rows: Vec<Row<'_>> = std::iter::repeat_with(|| all.iter().flat_map(Judged::rows)).flatten().take(100).collect();
+    for name in ["out.csv", "out.csv.gz", "out.csv.zst", "out.jsonl", "out.jsonl.gz", "out.jsonl.zst", "out.parquet"] {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, whole) = (folder.path().join(name), folder.path().join(format!("whole-{name}")));
+        let mut sink = open(Some(&whole), &Options::default()).unwrap();
+        for row in &rows {
+            sink.write(*row).unwrap();
+        }
+        sink.finish(Ending::Complete).unwrap();
+
+        let mut sink = open(Some(&path), &Options::default()).unwrap();
+        // Killed again and again: after a checkpoint of one more row, with two written behind it, one of which made it into another
+        // checkpoint that no journal tells of.
+        for at in 0..rows.len() - 2 {
+            sink.write(rows[at]).unwrap();
+            let checkpoint = sink.checkpoint().unwrap();
+            checkpoint.sync().unwrap();
+            let mark = checkpoint.mark().clone();
+            checkpoint.tidy().unwrap();
+            sink.write(rows[at + 1]).unwrap();
+            if at % 3 == 0 {
+                assert!(sink.checkpoint().unwrap().mark() != &mark);
+                sink.write(rows[at + 2]).unwrap();
+            }
+            drop(sink);
+            assert!(!path.exists() && !is_in_place(&path, &mark).unwrap(), "{name}");
+            sink = resume(&path, &Options::default(), &mark).unwrap();
+        }
+        if name.ends_with("parquet") {
+            // Small ones have become one, so there are never many.
+            assert!((3..40).contains(&names(folder.path()).len()), "{:?}", names(folder.path()));
+        }
+        for row in &rows[rows.len() - 2..] {
+            sink.write(*row).unwrap();
+        }
+        let checkpoint = sink.checkpoint().unwrap();
+        let mark = checkpoint.mark().clone();
+        checkpoint.tidy().unwrap();
+        sink.finish(Ending::Complete).unwrap();
+        assert!(is_in_place(&path, &mark).unwrap(), "{name}");
+        assert_eq!(names(folder.path()), [name.to_owned(), format!("whole-{name}")]);
+        if name.ends_with("parquet") {
+            assert_eq!(read_parquet(&path), read_parquet(&whole));
+        } else {
+            assert_eq!(plain(&path), plain(&whole), "{name}");
+        }
+    }
+}
+
+/// The text of a file, however it is compressed.
+fn plain(path: &Path) -> String {
+    let (mut text, file) = (String::new(), File::open(path).unwrap());
+    match path.extension().unwrap().to_str().unwrap() {
+        "gz" => flate2::read::MultiGzDecoder::new(file).read_to_string(&mut text).unwrap(),
+        "zst" => zstd::Decoder::new(file).unwrap().read_to_string(&mut text).unwrap(),
+        _ => return fs::read_to_string(path).unwrap(),
+    };
+    text
+}
+
+#[test]
+fn a_mark_that_the_file_does_not_reach_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("out.csv");
+    fs::write(beside(&path, ".part"), "short").unwrap();
+    let error = resume(&path, &Options::default(), &Mark::Octets(6)).err().unwrap();
+    assert!(matches!(error, Error::Short { found: 5, length: 6, .. }), "{error}");
+    let error = resume(&path, &Options::default(), &Mark::Parts(Vec::new())).err().unwrap();
+    assert!(matches!(error, Error::Mark { .. }), "{error}");
 }
 
 #[test]

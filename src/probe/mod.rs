@@ -27,6 +27,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use serde::{Deserialize, Serialize};
+
 use self::budget::Pace;
 use self::call::Sockets;
 use self::dns::{Cache, Lookup};
@@ -172,7 +174,7 @@ impl<L> fmt::Debug for Prober<L> {
 }
 
 /// What a prober has done so far.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Work {
     /// DNS questions that were met, and how many of them went to a resolver.
     pub questions: (u64, u64),
@@ -186,6 +188,24 @@ pub struct Work {
     pub exclusions: u64,
     /// Servers whose evidence had to leave memory and could not be kept on disk.
     pub lost: u64,
+}
+
+impl Work {
+    /// This, and what another prober has done.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        const fn both(one: (u64, u64), other: (u64, u64)) -> (u64, u64) {
+            (one.0 + other.0, one.1 + other.1)
+        }
+        Self {
+            questions: both(self.questions, other.questions),
+            exchanges: both(self.exchanges, other.exchanges),
+            hosts: both(self.hosts, other.hosts),
+            connections: self.connections + other.connections,
+            exclusions: self.exclusions + other.exclusions,
+            lost: self.lost + other.lost,
+        }
+    }
 }
 
 impl<L: Lookup> Prober<L> {

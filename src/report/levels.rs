@@ -7,6 +7,8 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::IpAddr;
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::assessment::Row;
 use crate::model::evidence::Host;
 use crate::model::words::{ConnectStatus, Overall, Rule, TargetKind, Verdict};
@@ -15,7 +17,7 @@ use crate::model::words::{ConnectStatus, Overall, Rule, TargetKind, Verdict};
 type Verdicts = [Verdict; Rule::ALL.len()];
 
 /// How many of something have which verdict.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Counts {
     pub(super) all: u64,
     verdicts: [[u64; Verdict::ALL.len()]; Rule::ALL.len()],
@@ -54,7 +56,7 @@ const SERVERS: usize = 1 << 17;
 ///
 /// Where they become too many, every second one goes, by its hash, and of those still to come as well: each server met
 /// has the same chance to be among those kept, however often it is met (P. Gibbons, distinct sampling, VLDB 2001).
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Servers {
     kept: HashMap<u64, Verdicts>,
     /// One server of two to this power is kept.
@@ -96,7 +98,7 @@ impl Servers {
 }
 
 /// The domain whose rows are coming.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Current {
     sequence: u64,
     /// The lowest preference that leads to a server so far; None while none does.
@@ -105,7 +107,7 @@ struct Current {
 }
 
 /// The domains met so far.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Domains {
     done: Counts,
     current: Option<Current>,

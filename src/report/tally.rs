@@ -4,7 +4,8 @@
 
 use std::fmt::Write as _;
 
-use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde::ser::{SerializeMap, Serializer};
+use serde::{Deserialize, Serialize};
 
 use super::levels::{Counts as Level, Domains, Servers};
 use crate::model::assessment::Row;
@@ -26,8 +27,8 @@ const SUSPECT_LISTED: u64 = 20;
 const SERVER_RULES: &[Rule] =
     &[Rule::Introduces, Rule::Fqdn, Rule::Exists, Rule::Matches, Rule::Unlisted, Rule::Reverse];
 
-/// Counters of a run.
-#[derive(Debug, Clone)]
+/// Counters of a run. What a journal keeps of them is read back by the same version of the program only.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Tally {
     targets: u64,
     last_target: Option<u64>,
@@ -35,7 +36,7 @@ pub struct Tally {
     servers: Servers,
     domains: Domains,
     findings: Vec<Found>,
-    causes: [u64; Cause::ALL.len()],
+    causes: Vec<u64>,
     dialled: u64,
     not_open: u64,
     asked_lists: u64,
@@ -43,7 +44,7 @@ pub struct Tally {
 }
 
 /// How often one code was found.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Found {
     rows: u64,
     /// How often it had each severity: the same code can weigh differently from row to row.
@@ -74,7 +75,7 @@ impl Default for Tally {
             servers: Servers::default(),
             domains: Domains::default(),
             findings: vec![Found { rows: 0, severities: [0; Severity::ALL.len()], last_row: 0 }; Code::ALL.len()],
-            causes: [0; Cause::ALL.len()],
+            causes: vec![0; Cause::ALL.len()],
             dialled: 0,
             not_open: 0,
             asked_lists: 0,
@@ -136,6 +137,16 @@ impl Tally {
     /// Rows.
     pub const fn rows(&self) -> u64 {
         self.rows.all
+    }
+
+    /// All counts, for the manifest.
+    pub const fn told(&self) -> Told<'_> {
+        Told(self)
+    }
+
+    /// Whether it has a counter for each word, as one of this version has.
+    pub fn is_whole(&self) -> bool {
+        self.causes.len() == Cause::ALL.len() && self.findings.len() == Code::ALL.len()
     }
 
     /// Rows with this outcome of this rule.
@@ -233,7 +244,7 @@ impl Tally {
 
     fn unknowns(&self, text: &mut String) {
         let mut causes: Vec<(Cause, u64)> =
-            Cause::ALL.iter().copied().zip(self.causes).filter(|(_, count)| *count > 0).collect();
+            Cause::ALL.iter().copied().zip(self.causes.iter().copied()).filter(|(_, count)| *count > 0).collect();
         if causes.is_empty() {
             return;
         }
@@ -258,19 +269,23 @@ impl Tally {
     }
 }
 
-impl Serialize for Tally {
-    /// Maps from word to count; findings and causes that never came are left out.
+/// A tally as the manifest tells it: maps from word to count; findings and causes that never came are left out.
+#[derive(Debug, Clone, Copy)]
+pub struct Told<'a>(&'a Tally);
+
+impl Serialize for Told<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(tally) = self;
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("targets", &self.targets)?;
-        map.serialize_entry("rows", &self.rows())?;
-        level(&mut map, Rule::ALL, &self.rows)?;
-        let (servers, one_of) = (&self.servers.counts(), self.servers.one_of());
+        map.serialize_entry("targets", &tally.targets)?;
+        map.serialize_entry("rows", &tally.rows())?;
+        level(&mut map, Rule::ALL, &tally.rows)?;
+        let (servers, one_of) = (&tally.servers.counts(), tally.servers.one_of());
         map.serialize_entry("servers", &Part { rules: SERVER_RULES, level: servers, one_of })?;
-        map.serialize_entry("domains", &Part { rules: Rule::ALL, level: &self.domains.counts(), one_of: 1 })?;
-        let findings = Code::ALL.iter().map(|code| (code.as_str(), self.found(*code)));
+        map.serialize_entry("domains", &Part { rules: Rule::ALL, level: &tally.domains.counts(), one_of: 1 })?;
+        let findings = Code::ALL.iter().map(|code| (code.as_str(), tally.found(*code)));
         map.serialize_entry("findings", &Counts(|| findings.clone().filter(|(_, count)| *count > 0)))?;
-        let causes = Cause::ALL.iter().map(|cause| cause.as_str()).zip(self.causes);
+        let causes = Cause::ALL.iter().map(|cause| cause.as_str()).zip(tally.causes.iter().copied());
         map.serialize_entry("unknown_why", &Counts(|| causes.clone().filter(|(_, count)| *count > 0)))?;
         map.end()
     }

@@ -1,17 +1,20 @@
 //! The outline of a run, and all its channels, tasks, threads and signals.
 //! Comes in: a `Job`, meant and checked. Goes out: rows, rejects, a manifest, and an `Outcome`.
 //! Data flows one way: a thread reads and plans, workers probe and judge, a thread writes.
-//! Every record that is read ends as a row or a reject, and the run says so at its end.
+//! Every record that is read ends as a row or a reject, and the run says so at its end. A journal beside the output lets a run
+//! that was interrupted, however it was, go on from its last checkpoint.
 
 mod deferred;
 mod header;
 mod hold;
+mod journal;
 mod lists;
 mod pipeline;
 pub mod progress;
 mod reader;
 pub mod rejudge;
 mod resolver;
+mod settled;
 mod spool;
 pub mod stop;
 mod summary;
@@ -20,21 +23,25 @@ mod writer;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 pub use self::header::Changes;
+pub use self::journal::Error as ResumeError;
+use self::journal::{Before, Beginning, Counted, Journal, Kept};
 use self::progress::{Counts, Show, get, say_plainly};
 use self::stop::{Level, Stop};
 use self::summary::{Facts, effort, manifest, reconciliation, tell_of_the_rest};
+use self::writer::Writer;
 use crate::input;
 use crate::judge::policy::Policy;
 use crate::model::address::Allowed;
 use crate::model::dnsbl::{Health, Quorum};
+use crate::model::header::Header;
 use crate::model::introduction::Naming;
 use crate::model::name::Name;
 use crate::model::target::Receiver;
 use crate::model::words::{Cause, Profile, Severity};
-use crate::output::{self, Evidences};
+use crate::output::{self, Evidences, Lock, Manifest, Sink};
 use crate::plan;
 use crate::probe::dns;
 use crate::probe::{self, Prober};
@@ -101,6 +108,10 @@ pub struct Job {
     pub rejects: Option<PathBuf>,
     /// Targets in flight.
     pub concurrency: usize,
+    /// Go on with an interrupted run of the same output.
+    pub resume: bool,
+    /// Between two checkpoints.
+    pub checkpoint: Duration,
     /// Rows in input order.
     pub in_order: bool,
     /// Progress on stderr.
@@ -164,6 +175,9 @@ pub enum Error {
     /// The DNS client cannot be set up.
     #[error("cannot set up the DNS client")]
     Dns(#[from] dns::Error),
+    /// An earlier run of the same output.
+    #[error(transparent)]
+    Resume(#[from] ResumeError),
     /// Reading targets.
     #[error(transparent)]
     Input(#[from] input::Error),
@@ -200,6 +214,7 @@ impl Error {
             | Self::DeniesRoot { .. }
             | Self::Invents { .. }
             | Self::Input(_)
+            | Self::Resume(_)
             | Self::Open(_) => 2,
         }
     }
@@ -211,10 +226,25 @@ pub async fn run(job: Job, stop: Stop) -> Result<Outcome, Error> {
     stop.listen().map_err(|source| Error::System { what: "listen for signals", source })?;
 
     // Everything that can be wrong with the command is found before the first packet to a server.
+    let file = job.output.as_deref().filter(|path| !output::is_direct(path));
+    let _lock = file.map(Lock::take).transpose().map_err(Error::Open)?.flatten();
+    let before = match file.map(|path| Before::of(path, job.resume, &job.configuration)).transpose()? {
+        Some(Before::Interrupted(kept)) => Some(*kept),
+        Some(Before::Complete(manifest)) => return complete_already(&job, &manifest, None),
+        Some(Before::Sealed(kept, manifest)) => return complete_already(&job, &manifest, Some(&kept)),
+        Some(Before::Nothing) => {
+            if job.resume && !job.quiet {
+                say_plainly("nothing to resume: the run begins anew");
+            }
+            None
+        }
+        None => None,
+    };
     let known = reader::known_targets(&job.feeds).map(|count| count + job.targets.len() as u64);
-    let (feeds, options) = (job.feeds, job.input);
+    let (feeds, options, scratch) = (job.feeds, job.input, job.probe.scratch.clone());
+    let seen = before.as_ref().map(|kept| kept.inputs.clone()).unwrap_or_default();
     // Standard input may have nothing to say for as long as it likes.
-    let opened = pipeline::spawn("opener", move || reader::open(feeds, &options))?;
+    let opened = pipeline::spawn("opener", move || reader::open(feeds, &options, &seen, &scratch))?;
     let sources = tokio::select! {
         sources = opened => sources.expect("opening a file does not panic")?,
         () = stop.reached(Level::Drain) => return Ok(stopped(job.quiet)),
@@ -242,7 +272,7 @@ pub async fn run(job: Job, stop: Stop) -> Result<Outcome, Error> {
         lists::warn(prober.complaint());
     }
     let first_health = health.clone();
-    let policy = Policy {
+    let mut policy = Policy {
         profile: job.profile,
         naming,
         allowed,
@@ -252,11 +282,40 @@ pub async fn run(job: Job, stop: Stop) -> Result<Outcome, Error> {
         receivers: job.receivers,
         history: Arc::new(history),
     };
-    let create = |path: &Path| Evidences::create(path, &header::of(&policy, previous, ms(started), job.seed));
-    let evidence = job.evidence.as_deref().map(create).transpose().map_err(Error::Open)?;
-    let sink = output::open(job.output.as_deref(), &job.format).map_err(Error::Open)?;
+    let header = match before.as_ref().and_then(Kept::header) {
+        Some(header) => header,
+        None => header::of(&policy, previous, ms(started), job.seed),
+    };
+    // Evidence has one header: a list that was left out when the run began stays so.
+    for (now, then) in policy.health.iter_mut().zip(&header.health).filter(|(_, then)| **then != Health::Healthy) {
+        *now = then.clone();
+    }
+    let paths = (job.output.as_deref(), job.evidence.as_deref());
+    let (mut sink, mut evidence) = outputs(paths, job.format, &header, before.as_ref()).map_err(Error::Open)?;
 
     let counts = Arc::new(Counts::default());
+    let (settled, tally) = before.as_ref().map_or_else(Default::default, |kept| (kept.settled(), kept.tally.clone()));
+    if !job.quiet && before.is_some() {
+        say_plainly(&format!("resumed: {} targets are done already", settled.len()));
+    }
+    let started = before.as_ref().map_or_else(|| ms(started), |kept| kept.started);
+    let work = { let prober = Arc::clone(&prober); move || prober.work() };
+    let journal = file.map(|path| {
+        let beginning = Beginning {
+            output: path,
+            configuration: &job.configuration,
+            header: &header,
+            started,
+            interval: job.checkpoint,
+            inputs: sources.iter().map(input::Source::progress).collect(),
+            counts: Arc::clone(&counts),
+            work: Box::new(work),
+            before,
+        };
+        let (rows, evidence) = writer::stand(&mut sink, &mut evidence)?;
+        Journal::begin(beginning, rows, evidence)
+    });
+    let journal = journal.transpose()?;
     let done = pipeline::run(pipeline::Parts {
         targets: job.targets,
         sources,
@@ -267,6 +326,9 @@ pub async fn run(job: Job, stop: Stop) -> Result<Outcome, Error> {
         sink,
         evidence,
         rejects: job.rejects,
+        settled,
+        tally,
+        journal,
         concurrency: job.concurrency,
         hold,
         again,
@@ -280,25 +342,29 @@ pub async fn run(job: Job, stop: Stop) -> Result<Outcome, Error> {
     })
     .await;
     prober.close().await;
-    let done = done?;
+    let pipeline::Done { complete, written, inputs } = done?;
 
-    let complete = done.complete;
     if complete && get(&counts.taken) != get(&counts.done) {
         return Err(Error::Lost(get(&counts.taken) - get(&counts.done)));
     }
+    let (counted, resumed, work) =
+        written.before().unwrap_or_else(|| (Counted::default().and(&counts), 0, prober.work()));
+    let tally = written.tally.clone();
     let facts = Facts {
         started,
         complete,
+        resumed,
+        resumable: file.is_some(),
         counts: &counts,
-        tally: &done.tally,
-        work: prober.work(),
+        counted,
+        tally: &tally,
+        work,
         lists: if wanted.dnsbl { prober.accounts() } else { Vec::new() },
     };
-    if let Some(path) = job.output.as_deref() {
-        manifest(path, job.configuration, job.seed, done.inputs, &facts)?;
-    }
+    let manifest = manifest(job.configuration, job.seed, inputs, &facts);
+    conclude(written, &manifest, job.output.as_deref())?;
     if !job.quiet {
-        say_plainly(done.tally.summary(job.colour).trim_end());
+        say_plainly(tally.summary(job.colour).trim_end());
         lists::tell_of(&facts.lists, &first_health);
         for complaint in [prober.complaint(), prober.blocked(), prober.shortage()] {
             lists::warn(complaint);
@@ -309,7 +375,58 @@ pub async fn run(job: Job, stop: Stop) -> Result<Outcome, Error> {
             say_plainly(&effort(&facts));
         }
     }
-    Ok(Outcome { complete, reached_fail_on: job.fail_on.is_some_and(|severity| done.tally.reached(severity)) })
+    Ok(Outcome { complete, reached_fail_on: job.fail_on.is_some_and(|severity| tally.reached(severity)) })
+}
+
+/// Ends the files of a run; the journal of a complete one goes last.
+fn conclude(written: Writer, manifest: &Manifest, output: Option<&Path>) -> Result<(), output::Error> {
+    if !manifest.complete {
+        written.leave()?;
+        return output.map_or(Ok(()), |path| manifest.write(path));
+    }
+    let had_journal = written.before().is_some();
+    written.complete(manifest)?;
+    let Some(path) = output else { return Ok(()) };
+    manifest.write(path)?;
+    if had_journal { Journal::remove(path) } else { Ok(()) }
+}
+
+/// The outputs of a run that begins, or of one that goes on.
+fn outputs(
+    (rows, evidence): (Option<&Path>, Option<&Path>),
+    format: output::Options,
+    header: &Header,
+    before: Option<&Kept>,
+) -> Result<(Box<dyn Sink>, Option<Evidences>), output::Error> {
+    let Some(kept) = before else {
+        let evidence = evidence.map(|path| Evidences::create(path, header)).transpose()?;
+        return Ok((output::open(rows, &format)?, evidence));
+    };
+    let resumed = match (evidence, &kept.evidence) {
+        (Some(path), Some(mark)) => Some(Evidences::resume(path, header, mark)?),
+        (path, _) => path.map(|path| Evidences::create(path, header)).transpose()?,
+    };
+    let rows = rows.expect("a journal stands beside a file");
+    Ok((output::resume(rows, &format, &kept.rows)?, resumed))
+}
+
+/// The run to be resumed has come to its end; `kept` where its last start had not given all files their names.
+fn complete_already(job: &Job, manifest: &Manifest, kept: Option<&Kept>) -> Result<Outcome, Error> {
+    let output = job.output.as_deref().expect("a journal and a manifest stand beside a file");
+    for (feed, source) in job.feeds.iter().zip(&manifest.inputs) {
+        if let (Feed::File(path), Some(sha256)) = (feed, &source.sha256) {
+            input::same(path, sha256)?;
+        }
+    }
+    if let Some(kept) = kept {
+        journal::complete(output, job.evidence.as_deref(), job.format, kept, manifest)?;
+    }
+    if !job.quiet {
+        let end = manifest.end.as_deref().unwrap_or("an unknown time");
+        say_plainly(&format!("complete already: {} is the output of a run that ended at {end}", output.display()));
+    }
+    let reached = job.fail_on.zip(kept).is_some_and(|(severity, kept)| kept.tally.reached(severity));
+    Ok(Outcome { complete: true, reached_fail_on: reached })
 }
 
 /// Milliseconds since 1970.

@@ -17,8 +17,10 @@ use tokio::task::JoinSet;
 use super::Error;
 use super::deferred::Deferred;
 use super::hold::{GivenUp, Held, Hold};
+use super::journal::Journal;
 use super::progress::{Counts, Failures, InFlight, Progress, Show, Total, Watched, failed_connection};
 use super::reader::{Inputs, Reader, TOLD, Work};
+use super::settled::Settled;
 use super::stop::{Level, Stop};
 use super::worker::{self, Worker};
 use super::writer::Writer;
@@ -27,7 +29,7 @@ use crate::judge;
 use crate::judge::policy::Policy;
 use crate::model::assessment::Judged;
 use crate::model::words::Cause;
-use crate::output::{self, Ending, Evidences, Sink, manifest};
+use crate::output::{self, Evidences, Sink, manifest};
 use crate::plan::{self, Planner};
 use crate::probe::dns::Lookup;
 use crate::probe::{Again, Prober};
@@ -45,6 +47,10 @@ pub(super) struct Parts<L> {
     pub(super) sink: Box<dyn Sink>,
     pub(super) evidence: Option<Evidences>,
     pub(super) rejects: Option<PathBuf>,
+    /// What an interrupted run of the same output has settled, and counted.
+    pub(super) settled: Settled,
+    pub(super) tally: Tally,
+    pub(super) journal: Option<Journal>,
     pub(super) concurrency: usize,
     /// How many gathered targets may wait for a test of their blocklists.
     pub(super) hold: usize,
@@ -63,8 +69,8 @@ pub(super) struct Parts<L> {
 pub(super) struct Done {
     /// Every record has its rows or its reject.
     pub(super) complete: bool,
-    /// Rows by verdict and finding.
-    pub(super) tally: Tally,
+    /// What is written and counted, and lacks its end.
+    pub(super) written: Writer,
     /// The inputs that were read to their end, in their order.
     pub(super) inputs: Vec<manifest::Source>,
 }
@@ -102,6 +108,7 @@ pub(super) async fn run<L: Lookup>(parts: Parts<L>) -> Result<Done, Error> {
     let reader = {
         let reader = Reader {
             planner: Planner::new(parts.plan),
+            settled: parts.settled,
             tell: told(parts.quiet, parts.verbose, parts.rejects.is_none()),
             rejects: parts.rejects.map(input::Rejects::new),
             counts: Arc::clone(&counts),
@@ -120,7 +127,15 @@ pub(super) async fn run<L: Lookup>(parts: Parts<L>) -> Result<Done, Error> {
         let window = window.clone();
         let (sink, evidence) = (parts.sink, parts.evidence);
         write(
-            Writer { sink, evidence, counts: Arc::clone(&counts), window, tally: Tally::default() },
+            Writer {
+                sink,
+                evidence,
+                counts: Arc::clone(&counts),
+                window,
+                tally: parts.tally,
+                journal: parts.journal,
+                runtime: tokio::runtime::Handle::current(),
+            },
             rows_out,
             parts.in_order,
             stop.clone(),
@@ -279,9 +294,15 @@ async fn end(
         () = async { stop.reached(Level::Drain).await; tokio::time::sleep(PARTING).await } => Ok((Vec::new(), false)),
     };
     let complete = !cut_short && matches!(read, Ok((_, true)));
-    let tally = written.finish(if complete { Ending::Complete } else { Ending::CutShort })?;
-    let (inputs, _) = read?;
-    Ok(Done { complete, tally, inputs })
+    let (inputs, _) = match read {
+        Ok(read) => read,
+        Err(error) => {
+            // What was written is whole, and a run of a better input may go on from it.
+            written.leave()?;
+            return Err(error);
+        }
+    };
+    Ok(Done { complete, written, inputs })
 }
 
 /// The size of what is to be done, as far as it is known beforehand.
@@ -406,7 +427,7 @@ mod tests {
     use crate::model::introduction::Naming;
     use crate::model::name::Name;
     use crate::model::words::Profile;
-    use crate::output::Error as Failure;
+    use crate::output::{Ending, Error as Failure};
     use crate::probe::dns::Zone;
     use crate::probe::{Families, Settings, Wanted, smtp};
 
@@ -425,8 +446,8 @@ mod tests {
             Err(Failure::Io { operation: "write", path: PathBuf::from("out.csv"), source })
         }
 
-        fn flush(&mut self) -> Result<(), Failure> {
-            Ok(())
+        fn checkpoint(&mut self) -> Result<output::Checkpoint, Failure> {
+            unreachable!("there is no journal")
         }
 
         fn finish(self: Box<Self>, _ending: Ending) -> Result<(), Failure> {
@@ -482,6 +503,9 @@ mod tests {
             sink,
             evidence: None,
             rejects: None,
+            settled: Settled::default(),
+            tally: Tally::default(),
+            journal: None,
             concurrency: 1,
             hold: 16,
             again: Again { times: 0, after: Duration::from_secs(1) },

@@ -39,6 +39,8 @@ pub struct Counts {
     pub elsewhere: AtomicU64,
     /// Targets handed to the workers.
     pub taken: AtomicU64,
+    /// Targets read again that an interrupted run of the same output had settled.
+    pub skipped: AtomicU64,
     /// Targets gathered that wait for a test of their blocklists, now.
     pub held: AtomicU64,
     /// Targets put aside until a server's network or provider may be contacted, now.
@@ -155,9 +157,14 @@ pub struct Total {
 }
 
 impl Watched {
+    /// Targets that are behind the run, those that were settled before it included.
+    fn done(&self) -> u64 {
+        get(&self.counts.done) + get(&self.counts.skipped)
+    }
+
     /// The number of targets: exact once all is read, an estimate by bytes before, unknown for a pipe.
     fn total(&self) -> Option<u64> {
-        let known = get(&self.counts.taken) + get(&self.total.pending);
+        let known = get(&self.counts.taken) + get(&self.counts.skipped) + get(&self.total.pending);
         if self.counts.read_all.load(Ordering::Relaxed) {
             return Some(known);
         }
@@ -219,7 +226,7 @@ impl Progress {
                 bar.set_length(total.max(1));
             }
             bar.tick();
-            bar.set_position(get(&self.watched.counts.done));
+            bar.set_position(self.watched.done());
             bar.set_message(line);
         } else {
             say_plainly(&line);
@@ -243,7 +250,7 @@ impl Progress {
 
     fn line(&self) -> String {
         let watched = &self.watched;
-        let done = get(&watched.counts.done);
+        let done = watched.done();
         let total = watched.total();
         let rate = self.rate(done);
         let done_of = match total {
@@ -273,7 +280,7 @@ impl Progress {
             parts.push(format!("unknown: {failures}"));
         }
         let taken = get(&watched.counts.taken);
-        if watched.counts.read_all.load(Ordering::Relaxed) && taken > done {
+        if watched.counts.read_all.load(Ordering::Relaxed) && taken > get(&watched.counts.done) {
             let (busy, oldest) = watched.in_flight.oldest();
             if let Some((since, target)) = oldest {
                 let age = since.elapsed().as_secs();

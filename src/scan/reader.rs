@@ -3,6 +3,7 @@
 //! It waits wherever the crew or the window makes it wait, and ends when nobody takes its work any more.
 
 use std::io::Read;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
@@ -12,9 +13,10 @@ use tokio::sync::Semaphore;
 
 use super::deferred::For;
 use super::progress::{Counts, Progress, Total, add, get};
+use super::settled::Settled;
 use super::stop::{Level, Stop};
 use super::{Error, Feed};
-use crate::input::{self, Item, Source};
+use crate::input::{self, Item, Seen, Source};
 use crate::model::target::{Entry, Reject};
 use crate::output::manifest;
 use crate::plan::{self, Planner};
@@ -41,6 +43,8 @@ const ENOUGH: usize = 64;
 /// The thread that reads and plans.
 pub(super) struct Reader {
     pub(super) planner: Planner,
+    /// What an interrupted run of the same output has settled.
+    pub(super) settled: Settled,
     pub(super) rejects: Option<input::Rejects>,
     /// How many rejects are still told on stderr; where no file takes them, all.
     pub(super) tell: u64,
@@ -115,6 +119,10 @@ impl Reader {
         for target in self.planner.targets(entry) {
             seen += 1;
             excluded += u64::from(target.excluded);
+            if self.settled.contains(target.sequence) {
+                add(&self.counts.skipped, 1);
+                continue;
+            }
             if let Some(window) = &self.window {
                 // Closed means that the run is over.
                 let Ok(permit) = self.runtime.block_on(window.acquire()) else { return false };
@@ -208,11 +216,19 @@ pub(super) fn known_targets(feeds: &[Feed]) -> Option<u64> {
     counts.sum()
 }
 
-/// Opens what targets come from.
-pub(super) fn open(feeds: Vec<Feed>, options: &input::Options) -> Result<Vec<Source>, Error> {
-    let opened = feeds.into_iter().map(|feed| match feed {
-        Feed::File(path) => Source::open(&path, options),
-        Feed::Lines { name, lines, .. } => Source::reader(&name, Lines::new(lines), options),
+/// Opens what targets come from; `seen` is what an interrupted run has read of each of them, and must be found again.
+/// `scratch` is a folder for what a pipe gives anew.
+pub(super) fn open(
+    feeds: Vec<Feed>,
+    options: &input::Options,
+    seen: &[Seen],
+    scratch: &Path,
+) -> Result<Vec<Source>, Error> {
+    let opened = feeds.into_iter().enumerate().map(|(at, feed)| match (feed, seen.get(at)) {
+        (Feed::File(path), None) => Source::open(&path, options),
+        (Feed::File(path), Some(seen)) => Source::again(&path, options, seen, scratch),
+        // They are made from the configuration, which is the same.
+        (Feed::Lines { name, lines, .. }, _) => Source::reader(&name, Lines::new(lines), options),
     });
     Ok(opened.collect::<Result<_, _>>()?)
 }

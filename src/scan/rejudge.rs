@@ -125,7 +125,8 @@ fn review(job: Job, stop: &Stop) -> Result<Outcome, Error> {
         manifest.inputs = inputs;
         manifest.end = rfc3339(ms(SystemTime::now()));
         manifest.counts = counts.named().into_iter().map(|(name, count)| (name.to_owned(), count)).collect();
-        manifest.tally = serde_json::to_value(&tally).expect("a tally has texts as keys and whole numbers as values");
+        manifest.tally =
+            serde_json::to_value(tally.told()).expect("a tally has texts as keys and whole numbers as values");
         manifest.complete = complete;
         manifest.write(path)?;
     }

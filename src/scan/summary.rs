@@ -1,11 +1,11 @@
 //! What is told of a run at its end, on stderr and in the manifest.
 //! Comes in: its counts. Goes out: lines, and the manifest beside the output.
 
-use std::path::Path;
 use std::time::SystemTime;
 
+use super::journal::Counted;
+use super::ms;
 use super::progress::{Counts, get, say_plainly};
-use super::{Error, ms};
 use crate::output::manifest::{Manifest, Source};
 use crate::output::rfc3339;
 use crate::probe::dnsbl::watch::Account;
@@ -24,7 +24,7 @@ pub(super) fn tell_of_the_rest(facts: &Facts<'_>, again: Again) {
             facts.work.lost
         ));
     }
-    let unsettled = get(&facts.counts.unsettled);
+    let unsettled = facts.counted.unsettled;
     if again.times == 0 && unsettled > 0 {
         say_plainly(&format!(
             "{unsettled} targets were put off or gave no answer in time; --retries 2 would have tried them again, every {} min",
@@ -35,9 +35,15 @@ pub(super) fn tell_of_the_rest(facts: &Facts<'_>, again: Again) {
 
 /// What the end of a run is told from.
 pub(super) struct Facts<'a> {
-    pub(super) started: SystemTime,
+    /// Milliseconds since 1970.
+    pub(super) started: i64,
     pub(super) complete: bool,
+    /// How often it was interrupted and resumed, and whether it can be.
+    pub(super) resumed: u32,
+    pub(super) resumable: bool,
+    /// Counts of this start, and those of all starts of the run.
     pub(super) counts: &'a Counts,
+    pub(super) counted: Counted,
     pub(super) tally: &'a Tally,
     pub(super) work: Work,
     pub(super) lists: Vec<Account>,
@@ -50,17 +56,18 @@ pub(super) fn reconciliation(facts: &Facts<'_>) -> String {
     let elsewhere = get(&counts.elsewhere);
     let done = records.saturating_sub(rejected + excluded + elsewhere);
     let share = if elsewhere > 0 { format!(" + other shards {elsewhere}") } else { String::new() };
-    let (targets, rows) = (get(&counts.done), get(&counts.rows));
+    let Counted { targets, rows, .. } = facts.counted;
     if facts.complete {
         format!(
             "complete: records read {records} = done {done} + rejected {rejected} + excluded {excluded}{share}; \
              targets {targets}, rows written {rows}"
         )
     } else {
-        let left = get(&counts.taken).saturating_sub(targets);
+        let left = get(&counts.taken).saturating_sub(get(&counts.done));
+        let resume = if facts.resumable { "; go on with --resume" } else { "" };
         format!(
             "cut short: records read {records}, rejected {rejected}, excluded {excluded}{share}; \
-             targets done {targets}, dropped {left}, rows written {rows}"
+             targets done {targets}, dropped {left}, rows written {rows}{resume}"
         )
     }
 }
@@ -74,33 +81,34 @@ pub(super) fn effort(facts: &Facts<'_>) -> String {
 }
 
 pub(super) fn manifest(
-    output: &Path,
     configuration: serde_json::Value,
     seed: u64,
     inputs: Vec<Source>,
     facts: &Facts<'_>,
-) -> Result<(), Error> {
+) -> Manifest {
     let counts = facts.counts;
     let counted = [
         ("records_read", get(&counts.records)),
         ("records_rejected", get(&counts.rejected)),
         ("records_excluded", get(&counts.excluded)),
         ("records_of_other_shards", get(&counts.elsewhere)),
-        ("targets", get(&counts.done)),
-        ("rows", get(&counts.rows)),
+        ("targets", facts.counted.targets),
+        ("rows", facts.counted.rows),
         ("dns_questions", facts.work.questions.1),
         ("servers", facts.work.hosts.1),
         ("connections", facts.work.connections),
         ("exclusions", facts.work.exclusions),
-        ("unsettled", get(&counts.unsettled)),
+        ("unsettled", facts.counted.unsettled),
     ];
-    let mut manifest = Manifest::begin(configuration, ms(facts.started));
+    let mut manifest = Manifest::begin(configuration, facts.started);
     manifest.seeds.insert("order".to_owned(), seed);
     manifest.inputs = inputs;
     manifest.end = rfc3339(ms(SystemTime::now()));
     manifest.counts = counted.into_iter().map(|(name, count)| (name.to_owned(), count)).collect();
-    manifest.tally = serde_json::to_value(facts.tally).expect("a tally has texts as keys and whole numbers as values");
+    manifest.tally =
+        serde_json::to_value(facts.tally.told()).expect("a tally has texts as keys and whole numbers as values");
     manifest.lists = serde_json::to_value(&facts.lists).expect("an account has texts as keys");
     manifest.complete = facts.complete;
-    Ok(manifest.write(output)?)
+    manifest.resumed = facts.resumed;
+    manifest
 }

@@ -1,6 +1,6 @@
 //! The thread that writes: judged targets in, rows out.
 //! Comes in: targets as they are done. Goes out: rows, in that order or in the input's, the evidence behind them where it
-//! is wanted, and their tally.
+//! is wanted, their tally, and every few seconds a checkpoint for the journal.
 //! What it cannot write ends the run; it never drops a row.
 
 use std::collections::BTreeMap;
@@ -8,11 +8,14 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc};
 
+use super::journal::{Counted, Journal};
 use super::progress::{Counts, add};
 use crate::model::assessment::Judged;
-use crate::output::{self, Ending, Evidences, Sink};
+use crate::output::{self, Checkpoint, Ending, Evidences, Manifest, Sink};
+use crate::probe::Work;
 use crate::report::tally::Tally;
 
 /// How long rows may gather once all are written: a thread that is woken for each of them costs more than its work.
@@ -25,6 +28,9 @@ pub(super) struct Writer {
     pub(super) counts: Arc<Counts>,
     pub(super) window: Option<Arc<Semaphore>>,
     pub(super) tally: Tally,
+    /// None where the output is nothing that a run could go on with.
+    pub(super) journal: Option<Journal>,
+    pub(super) runtime: Handle,
 }
 
 impl Writer {
@@ -36,13 +42,7 @@ impl Writer {
     ) -> Result<Self, output::Error> {
         let mut early = BTreeMap::new();
         let mut next = 0;
-        let mut take = move || {
-            rows.try_recv().ok().or_else(|| {
-                thread::sleep(GATHER);
-                rows.blocking_recv()
-            })
-        };
-        while let Some((index, judged)) = take() {
+        while let Some((index, judged)) = self.next(&mut rows)? {
             if !in_order {
                 self.row(&judged)?;
                 continue;
@@ -60,13 +60,61 @@ impl Writer {
         Ok(self)
     }
 
-    /// Ends the files: the rows last, so that their name says that all is there.
-    pub(super) fn finish(self, ending: Ending) -> Result<Tally, output::Error> {
+    /// The next target that is done; None when no more come. Checkpoints are made meanwhile, also while nothing comes.
+    fn next(&mut self, rows: &mut mpsc::Receiver<(u64, Judged)>) -> Result<Option<(u64, Judged)>, output::Error> {
+        loop {
+            if self.journal.as_mut().map_or(Ok(false), Journal::is_due)? {
+                self.checkpoint()?;
+            }
+            if let Ok(next) = rows.try_recv() {
+                return Ok(Some(next));
+            }
+            thread::sleep(GATHER);
+            let Some(patience) = self.journal.as_ref().and_then(Journal::patience) else {
+                return Ok(rows.blocking_recv());
+            };
+            if let Ok(next) = self.runtime.block_on(async { tokio::time::timeout(patience, rows.recv()).await }) {
+                return Ok(next);
+            }
+        }
+    }
+
+    /// Hands all to the system, and has the journal tell of it once it is durable.
+    fn checkpoint(&mut self) -> Result<(), output::Error> {
+        let Some(journal) = &mut self.journal else { return Ok(()) };
+        let (rows, evidence) = stand(&mut self.sink, &mut self.evidence)?;
+        journal.save(rows, evidence, &self.tally)
+    }
+
+    /// What all starts of the run have counted, how often it was resumed, and what they have done; None without a journal.
+    pub(super) fn before(&self) -> Option<(Counted, u32, Work)> {
+        let journal = self.journal.as_ref()?;
+        let (resumed, work) = journal.effort();
+        Some((journal.counted(), resumed, work))
+    }
+
+    /// Ends the files of a complete run: the rows last, so that their name says that all is there. The journal tells of the end
+    /// first, so that a run that is killed here lacks nothing but names.
+    pub(super) fn complete(mut self, manifest: &Manifest) -> Result<(), output::Error> {
+        if let Some(journal) = &mut self.journal {
+            let (rows, evidence) = stand(&mut self.sink, &mut self.evidence)?;
+            journal.seal(rows, evidence, &self.tally, manifest)?;
+        }
+        self.end(Ending::Complete)
+    }
+
+    /// Ends the files of a run that was cut short, as they stand: one that is resumed goes on from here.
+    pub(super) fn leave(mut self) -> Result<(), output::Error> {
+        self.checkpoint()?;
+        self.journal.as_mut().map_or(Ok(()), Journal::saved)?;
+        self.end(Ending::CutShort)
+    }
+
+    fn end(self, ending: Ending) -> Result<(), output::Error> {
         if let Some(evidence) = self.evidence {
             evidence.finish(ending)?;
         }
-        self.sink.finish(ending)?;
-        Ok(self.tally)
+        self.sink.finish(ending)
     }
 
     fn row(&mut self, judged: &Judged) -> Result<(), output::Error> {
@@ -79,9 +127,21 @@ impl Writer {
             add(&self.counts.rows, 1);
         }
         add(&self.counts.done, 1);
+        if let Some(journal) = &mut self.journal {
+            journal.settle(judged.evidence.target.sequence);
+        }
         if let Some(window) = &self.window {
             window.add_permits(1);
         }
         Ok(())
     }
+}
+
+/// Where the outputs stand now.
+pub(super) fn stand(
+    sink: &mut Box<dyn Sink>,
+    evidence: &mut Option<Evidences>,
+) -> Result<(Checkpoint, Option<Checkpoint>), output::Error> {
+    let evidence = evidence.as_mut().map(Evidences::checkpoint).transpose()?;
+    Ok((sink.checkpoint()?, evidence))
 }

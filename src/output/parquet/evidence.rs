@@ -3,29 +3,23 @@
 //! file's own metadata.
 //! What stands beside the text is there to find a record by; nothing in the text is understood here.
 
-use std::io::BufWriter;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::builder::{StringBuilder, UInt64Builder};
-use arrow_array::{ArrayRef, RecordBatch};
-use arrow_schema::{DataType, Field, Schema, SchemaRef};
-use parquet::arrow::ArrowWriter;
-use parquet::errors::ParquetError;
+use arrow_schema::{DataType, Field, Schema};
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::EnabledStatistics;
 
-use super::super::file::{Destination, buffered};
-use super::super::{Ending, Error};
-use super::{BATCH_BYTES, BATCH_ROWS, begin, end, error};
+use super::super::{Checkpoint, Ending, Error};
+use super::parts::{Parts, Table};
+use super::{BATCH_BYTES, BATCH_ROWS, begin};
 use crate::model::header::Kind;
 use crate::model::target::Target;
 
 /// A file of records: each one's place, its target, and all of it as JSON text.
 pub(in super::super) struct EvidenceColumns {
-    writer: ArrowWriter<BufWriter<Destination>>,
-    schema: SchemaRef,
-    place: PathBuf,
+    table: Table,
     sequence: UInt64Builder,
     line: UInt64Builder,
     target: StringBuilder,
@@ -35,25 +29,20 @@ pub(in super::super) struct EvidenceColumns {
 }
 
 impl EvidenceColumns {
-    /// Records into this destination, with a header in the file's own metadata.
-    pub(in super::super) fn new(destination: Destination, header: String) -> Result<Self, Error> {
-        let schema = Arc::new(Schema::new(vec![
+    /// Records into these parts, with a header in the file's own metadata.
+    pub(in super::super) fn new(parts: Parts, header: String) -> Result<Self, Error> {
+        let schema = Schema::new(vec![
             Field::new("sequence", DataType::UInt64, false),
             Field::new("line", DataType::UInt64, true),
             Field::new("target", DataType::Utf8, false),
             Field::new("evidence", DataType::Utf8, false),
-        ]));
-        let place = destination.place().to_owned();
+        ]);
         let header = KeyValue::new(Kind::Evidence.as_str().to_owned(), header);
         // No two records are the same, and nobody looks for a range of JSON texts.
         let properties =
             begin().set_key_value_metadata(Some(vec![header])).set_statistics_enabled(EnabledStatistics::None);
-        let writer = ArrowWriter::try_new(buffered(destination), Arc::clone(&schema), Some(properties.build()))
-            .map_err(|source| error(&place, source))?;
         Ok(Self {
-            writer,
-            schema,
-            place,
+            table: Table::new(parts, schema, properties.build())?,
             sequence: UInt64Builder::new(),
             line: UInt64Builder::new(),
             target: StringBuilder::new(),
@@ -80,12 +69,18 @@ impl EvidenceColumns {
     /// Ends the file; a complete one gets its final name.
     pub(in super::super) fn finish(mut self, ending: Ending) -> Result<(), Error> {
         self.write_batch()?;
-        end(self.writer, &self.place, ending)
+        self.table.finish(ending)
+    }
+
+    /// Hands all that was written to the system.
+    pub(in super::super) fn checkpoint(&mut self) -> Result<Checkpoint, Error> {
+        self.write_batch()?;
+        self.table.checkpoint()
     }
 
     /// Where this is, for messages.
     pub(in super::super) fn place(&self) -> &Path {
-        &self.place
+        self.table.place()
     }
 
     fn write_batch(&mut self) -> Result<(), Error> {
@@ -93,21 +88,18 @@ impl EvidenceColumns {
             return Ok(());
         }
         (self.rows, self.bytes) = (0, 0);
-        let arrays: Vec<ArrayRef> = vec![
+        self.table.write(vec![
             Arc::new(self.sequence.finish()),
             Arc::new(self.line.finish()),
             Arc::new(self.target.finish()),
             Arc::new(self.evidence.finish()),
-        ];
-        RecordBatch::try_new(Arc::clone(&self.schema), arrays)
-            .map_err(ParquetError::from)
-            .and_then(|batch| self.writer.write(&batch))
-            .map_err(|source| error(&self.place, source))
+        ])
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use arrow_array::RecordBatch;
     use arrow_array::cast::AsArray as _;
     use arrow_array::types::UInt64Type;
     use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -115,12 +107,15 @@ mod tests {
     use super::*;
     use crate::model::name::Name;
     use crate::model::target::Subject;
+    use crate::output::file::Destination;
 
     #[test]
     fn any_engine_finds_a_record_by_its_place_its_line_or_its_target() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("seen.parquet");
-        let mut file = EvidenceColumns::new(Destination::file(&path).unwrap(), "{\"kind\":7}".to_owned()).unwrap();
+        let mut file =
+            EvidenceColumns::new(Parts::new(Destination::file(&path).unwrap()).unwrap(), "{\"kind\":7}".to_owned())
+                .unwrap();
         for (sequence, line) in [(4, Some(9)), (5, None)] {
             let target = Target {
                 sequence,

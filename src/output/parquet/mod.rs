@@ -1,21 +1,21 @@
 //! Rows as Parquet: here, with what stands below, is the only place of the output that knows arrow.
-//! Comes in: rows. Goes out: row groups of 100,000 rows, zstd pages, and the footer at the end.
+//! Comes in: rows. Goes out: row groups of 100,000 rows, zstd pages, and the footer at the end. While a run lasts they stand in
+//! closed parts, which are files of their own.
 //! Text is kept as it is: a Parquet reader is no terminal and no spreadsheet.
 //! Memory is bounded by rows and by bytes, so a run of hostile certificates does not grow it.
 
 mod evidence;
+mod parts;
 
 use std::fmt;
-use std::io::{BufWriter, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
+use arrow_array::ArrayRef;
 use arrow_array::builder::{
     ListBuilder, StringBuilder, TimestampMillisecondBuilder, UInt8Builder, UInt16Builder, UInt32Builder, UInt64Builder,
 };
-use arrow_array::{ArrayRef, RecordBatch};
-use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
-use parquet::arrow::ArrowWriter;
+use arrow_schema::{DataType, Field, Schema, TimeUnit};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
@@ -23,10 +23,11 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPrope
 use parquet::schema::types::ColumnPath;
 
 pub(super) use evidence::EvidenceColumns;
+use parts::Table;
+pub(super) use parts::{Parts, path_of};
 
 use super::columns::{COLUMNS, Cell, Kind, SCHEMA_VERSION};
-use super::file::{self, Destination, buffered};
-use super::{Ending, Error, Sink};
+use super::{Checkpoint, Ending, Error, Sink};
 use crate::model::assessment::Row;
 
 /// Rows gathered before they are handed to the encoder.
@@ -65,36 +66,25 @@ const REPEATING: &[&str] = &[
 
 /// The sink for Parquet.
 pub(super) struct Parquet {
-    writer: ArrowWriter<BufWriter<Destination>>,
-    schema: SchemaRef,
-    place: PathBuf,
+    table: Table,
     builders: Vec<Builder>,
     rows: usize,
     bytes: usize,
 }
 
 impl Parquet {
-    /// Rows into this destination.
-    pub(super) fn new(destination: Destination) -> Result<Self, Error> {
-        let schema = Arc::new(schema());
-        let place = destination.place().to_owned();
-        let writer = ArrowWriter::try_new(buffered(destination), Arc::clone(&schema), Some(properties()))
-            .map_err(|source| error(&place, source))?;
+    /// Rows into these parts.
+    pub(super) fn new(parts: Parts) -> Result<Self, Error> {
         let builders = COLUMNS.iter().map(|column| Builder::of(column.kind)).collect();
-        Ok(Self { writer, schema, place, builders, rows: 0, bytes: 0 })
+        Ok(Self { table: Table::new(parts, schema(), properties())?, builders, rows: 0, bytes: 0 })
     }
 
     fn write_batch(&mut self) -> Result<(), Error> {
         if self.rows == 0 {
             return Ok(());
         }
-        let arrays = self.builders.iter_mut().map(Builder::finish).collect();
-        self.rows = 0;
-        self.bytes = 0;
-        RecordBatch::try_new(Arc::clone(&self.schema), arrays)
-            .map_err(ParquetError::from)
-            .and_then(|batch| self.writer.write(&batch))
-            .map_err(|source| error(&self.place, source))
+        (self.rows, self.bytes) = (0, 0);
+        self.table.write(self.builders.iter_mut().map(Builder::finish).collect())
     }
 }
 
@@ -110,26 +100,20 @@ impl Sink for Parquet {
         Ok(())
     }
 
-    fn flush(&mut self) -> Result<(), Error> {
-        self.writer.sync().map_err(|source| Error::io("write", &self.place, source))
+    fn checkpoint(&mut self) -> Result<Checkpoint, Error> {
+        self.write_batch()?;
+        self.table.checkpoint()
     }
 
     fn finish(mut self: Box<Self>, ending: Ending) -> Result<(), Error> {
         self.write_batch()?;
-        end(self.writer, &self.place, ending)
+        self.table.finish(ending)
     }
-}
-
-/// Writes the footer and commits.
-fn end(writer: ArrowWriter<BufWriter<Destination>>, place: &Path, ending: Ending) -> Result<(), Error> {
-    let mut buffer = writer.into_inner().map_err(|source| error(place, source))?;
-    buffer.flush().map_err(|source| Error::io("write", place, source))?;
-    file::commit(buffer, place, ending)
 }
 
 impl fmt::Debug for Parquet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Parquet").field("place", &self.place).field("rows", &self.rows).finish_non_exhaustive()
+        f.debug_struct("Parquet").field("table", &self.table).field("rows", &self.rows).finish_non_exhaustive()
     }
 }
 
