@@ -235,16 +235,7 @@ pub fn scan_in(args: typed::Scan, lab: Option<Lab>) -> Result<Meant, Error> {
     let budgeted = world.is_none() && wanted(&args).dnsbl && !lists.is_empty();
     let ledger = budgeted.then(|| Ledger::new(&state(args.state.as_deref()), &lists, &terms));
     let (descriptors, mut notes) = descriptors()?;
-    // In the lab both ends of a connection are ours.
-    let ends = if world.is_some() { 2 } else { 1 };
-    let usual = if world.is_some() { LAB_SOCKETS } else { SOCKETS };
-    // Who asks for many targets in flight has lifted the rates, or waits for servers that never answer.
-    let wanted_sockets = args.concurrency.map_or(usual, |given| given.clamp(usual, MOST_IN_FLIGHT));
-    let sockets =
-        usize::try_from((descriptors - OTHER_DESCRIPTORS) / ends).unwrap_or(wanted_sockets).min(wanted_sockets);
-    if sockets < wanted_sockets {
-        notes.push(format!("{descriptors} file descriptors (ulimit -n): at most {sockets} SMTP sessions at a time"));
-    }
+    let sockets = sockets(descriptors, args.concurrency, world.is_some(), &mut notes);
     let derived = IN_FLIGHT.min(sockets * 4).min(usize::try_from(args.memory).unwrap_or(IN_FLIGHT) * IN_FLIGHT_PER_MIB);
     let concurrency = args.concurrency.unwrap_or_else(|| derived.max(1));
     if !(1..=MOST_IN_FLIGHT).contains(&concurrency) {
@@ -327,6 +318,19 @@ pub fn scan_in(args: typed::Scan, lab: Option<Lab>) -> Result<Meant, Error> {
         configuration,
     };
     Ok(Meant { job, lab, notes })
+}
+
+/// How many SMTP sessions may be open at a time.
+fn sockets(descriptors: u64, concurrency: Option<usize>, in_lab: bool, notes: &mut Vec<String>) -> usize {
+    // In the lab both ends of a connection are ours.
+    let (ends, usual) = if in_lab { (2, LAB_SOCKETS) } else { (1, SOCKETS) };
+    // Who asks for many targets in flight has lifted the rates, or waits for servers that never answer.
+    let wanted = concurrency.map_or(usual, |given| given.clamp(usual, MOST_IN_FLIGHT));
+    let sockets = usize::try_from((descriptors - OTHER_DESCRIPTORS) / ends).unwrap_or(wanted).min(wanted);
+    if sockets < wanted {
+        notes.push(format!("{descriptors} file descriptors (ulimit -n): at most {sockets} SMTP sessions at a time"));
+    }
+    sockets
 }
 
 /// What judging stored evidence again has to do, by the options typed.
