@@ -7,6 +7,7 @@ pub mod address;
 mod again;
 pub mod assessment;
 mod classifier;
+pub mod clock;
 pub mod dns;
 pub mod dnsbl;
 pub mod evidence;

@@ -19,6 +19,7 @@ use super::quarantine::Stamped;
 use super::shelf::Taken;
 use super::smtp;
 use super::{Errand, Prober};
+use crate::model::clock::running_ms;
 use crate::model::dns::{Addresses, Answer, Data, Pick, Question, RecordType, Records, reverse_name};
 use crate::model::evidence::{Earlier, Forward, Host, Introduced};
 use crate::model::introduction::Introduction;
@@ -67,7 +68,7 @@ impl<L: Lookup> Prober<L> {
         let host = &known.what;
         if host.session.was_put_off() {
             // It was nobody's time then; it may be ours now.
-            let rested = Duration::from_millis(super::now_ms().abs_diff(known.asked_at)) >= self.left_alone();
+            let rested = Duration::from_millis(running_ms().abs_diff(known.asked_at)) >= self.left_alone();
             return match host.session.cause {
                 Some(Cause::PortBlocked) => !self.egress.is_blocked(host.address),
                 _ => rested || errand.outlasts(known.asked_at, true),
@@ -120,7 +121,7 @@ impl<L: Lookup> Prober<L> {
         // Of a session that was held before, the time is kept with it.
         let (scanned_at, earlier) = match (&pass, before) {
             (Pass::Had(had), _) => (had.scanned_at, had.earlier.clone()),
-            (_, before) => (super::now_ms(), before.map(|before| with_earlier(&before.what)).unwrap_or_default()),
+            (_, before) => (running_ms(), before.map(|before| with_earlier(&before.what)).unwrap_or_default()),
         };
         let (reverse, said, conversation) =
             tokio::join!(self.reverse(address), self.said_at(address), self.conversation(address, exchange, pass));
@@ -172,7 +173,7 @@ impl<L: Lookup> Prober<L> {
             listings: said.listings,
             domains: Vec::new(),
             earlier: Vec::new(),
-            scanned_at: super::now_ms(),
+            scanned_at: running_ms(),
         };
         Box::pin(self.with_domains(host, said.stretches)).await
     }
@@ -208,7 +209,7 @@ impl<L: Lookup> Prober<L> {
             listings: Vec::new(),
             domains: Vec::new(),
             earlier: Vec::new(),
-            scanned_at: super::now_ms(),
+            scanned_at: running_ms(),
         }
     }
 

@@ -25,7 +25,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +46,7 @@ use self::quarantine::{Stamped, Way};
 use self::sessions::Sessions;
 use self::shelf::Shelf;
 use crate::model::address::Allowed;
+use crate::model::clock::now_ms;
 use crate::model::dns::{Answer, Mx};
 use crate::model::dnsbl::List;
 use crate::model::evidence::{Evidence, Exchange, Host};
@@ -327,12 +328,6 @@ impl<L: Lookup> Prober<L> {
 
 fn direct(host: Arc<Stamped<Host>>) -> Way {
     Way { preference: None, exchange: None, hosts: vec![host] }
-}
-
-/// Milliseconds since 1970; 0 on a clock set before.
-fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
@@ -19,6 +19,7 @@ use super::progress::{Counts, add, get};
 use super::reader::Work;
 use super::spool::{Queue, Spool};
 use super::stop::{Level, Stop};
+use crate::model::clock::running_ms;
 use crate::probe::dns::Lookup;
 use crate::probe::{Errand, Obstacle, Prober};
 
@@ -40,7 +41,7 @@ pub(super) enum For {
 struct Record {
     index: u64,
     errand: Errand,
-    /// Milliseconds since the run began, and since 1970, when it was put aside.
+    /// Milliseconds since the run began, and of this start of the program, when it was put aside.
     since: u64,
     at: i64,
 }
@@ -126,7 +127,7 @@ impl<L: Lookup> Deferred<L> {
     }
 
     fn put(&self, work: Work, what: For, at: Instant) -> Option<Work> {
-        let record = Record { index: work.index, errand: work.errand, since: self.now(), at: now_ms() };
+        let record = Record { index: work.index, errand: work.errand, since: self.now(), at: running_ms() };
         let bytes = serde_json::to_vec(&record).expect("a target has texts as keys");
         let mut guard = self.inner();
         let inner = &mut *guard;
@@ -330,9 +331,4 @@ fn less(gauge: &AtomicU64) {
 
 fn read(bytes: &[u8]) -> io::Result<Record> {
     Ok(serde_json::from_slice(bytes)?)
-}
-
-/// Milliseconds since 1970.
-fn now_ms() -> i64 {
-    super::ms(SystemTime::now())
 }

@@ -23,7 +23,7 @@ mod worker;
 mod writer;
 
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 pub use self::header::Changes;
 pub use self::journal::Error as ResumeError;
@@ -206,10 +206,4 @@ impl Error {
             | Self::Open(_) => 2,
         }
     }
-}
-
-/// Milliseconds since 1970.
-fn ms(time: SystemTime) -> i64 {
-    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

@@ -6,7 +6,6 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use rayon::prelude::*;
 
@@ -15,11 +14,12 @@ use super::pipeline::spawn;
 use super::progress::{one_line, say_plainly};
 use super::reader::TOLD;
 use super::stop::{Level, Stop};
-use super::{Changes, Error, ms};
+use super::{Changes, Error};
 use crate::input;
 use crate::input::evidence::{Damage, Record, Stored};
 use crate::judge::{self, Policy};
 use crate::model::assessment::Judged;
+use crate::model::clock::now_ms;
 use crate::model::header::{Header, Previous};
 use crate::model::history::History;
 use crate::model::words::Severity;
@@ -82,7 +82,7 @@ pub async fn run(job: Job, stop: Stop) -> Result<Outcome, Error> {
 }
 
 fn review(job: Job, stop: &Stop) -> Result<Outcome, Error> {
-    let started = SystemTime::now();
+    let started = now_ms();
     // Everything that can be wrong with the command is found before the first row. Standard input is opened but once.
     // A pipe gives its bytes only once.
     let can_be_read_twice =
@@ -121,9 +121,9 @@ fn review(job: Job, stop: &Stop) -> Result<Outcome, Error> {
     let Review { sink, tally, counts, weaker, .. } = review;
     sink.finish(if complete { Ending::Complete } else { Ending::CutShort })?;
     if let Some(path) = job.output.as_deref() {
-        let mut manifest = Manifest::begin(job.configuration, ms(started));
+        let mut manifest = Manifest::begin(job.configuration, started);
         manifest.inputs = inputs;
-        manifest.end = rfc3339(ms(SystemTime::now()));
+        manifest.end = rfc3339(now_ms());
         manifest.counts = counts.named().into_iter().map(|(name, count)| (name.to_owned(), count)).collect();
         manifest.tally =
             serde_json::to_value(tally.told()).expect("a tally has texts as keys and whole numbers as values");

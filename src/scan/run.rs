@@ -5,16 +5,16 @@
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use super::journal::{self, Before, Beginning, Counted, Journal, Kept};
 use super::progress::{Counts, get, say_plainly};
 use super::stop::{Level, Stop};
 use super::summary::{Facts, effort, manifest, reconciliation, tell_of_the_rest};
 use super::writer::{self, Writer};
-use super::{Error, Feed, Job, Outcome, header, lists, ms, pipeline, reader, resolver};
+use super::{Error, Feed, Job, Outcome, header, lists, pipeline, reader, resolver};
 use crate::input::{self, Source};
 use crate::judge::policy::Policy;
+use crate::model::clock::now_ms;
 use crate::model::dnsbl::{Health, List};
 use crate::model::header::Header;
 use crate::model::words::Severity;
@@ -29,7 +29,7 @@ const MOST_HELD: usize = 16_384;
 
 /// Scans and judges the job's targets.
 pub async fn run(job: Job, stop: Stop) -> Result<Outcome, Error> {
-    let now = ms(SystemTime::now());
+    let now = now_ms();
     stop.listen().map_err(|source| Error::System { what: "listen for signals", source })?;
     let file = job.output.clone().filter(|path| !output::is_direct(path));
     let _lock = file.as_deref().map(Lock::take).transpose().map_err(Error::Open)?.flatten();

@@ -1,11 +1,9 @@
 //! What is told of a run at its end, on stderr and in the manifest.
 //! Comes in: its counts. Goes out: lines, and the manifest beside the output.
 
-use std::time::SystemTime;
-
 use super::journal::Counted;
-use super::ms;
 use super::progress::{Counts, get, say_plainly};
+use crate::model::clock::now_ms;
 use crate::output::manifest::{Manifest, Source};
 use crate::output::rfc3339;
 use crate::probe::dnsbl::watch::Account;
@@ -103,7 +101,7 @@ pub(super) fn manifest(
     let mut manifest = Manifest::begin(configuration, facts.started);
     manifest.seeds.insert("order".to_owned(), seed);
     manifest.inputs = inputs;
-    manifest.end = rfc3339(ms(SystemTime::now()));
+    manifest.end = rfc3339(now_ms());
     manifest.counts = counted.into_iter().map(|(name, count)| (name.to_owned(), count)).collect();
     manifest.tally =
         serde_json::to_value(facts.tally.told()).expect("a tally has texts as keys and whole numbers as values");

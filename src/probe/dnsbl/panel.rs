@@ -7,7 +7,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
@@ -18,6 +18,7 @@ use super::health::{self, Answers, Test};
 use super::ledger::Ledger;
 use super::query;
 use super::watch::{Account, Belief, FREE, Said, Standing, Stretch, Watch};
+use crate::model::clock::now_ms;
 use crate::model::dns::{Answer, Pick, Question};
 use crate::model::dnsbl::{Health, List, Listing};
 use crate::model::name::Name;
@@ -346,10 +347,4 @@ fn reason_without_key(mut reason: Answer<Box<str>>, list: &List) -> Answer<Box<s
         records.values.retain(|text| !text.to_ascii_lowercase().contains(key));
     }
     reason
-}
-
-/// Milliseconds since 1970; 0 on a clock set before.
-fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

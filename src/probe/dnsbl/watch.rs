@@ -19,6 +19,10 @@ pub const FREE: Stretch = 0;
 /// A test is due after this time, or after so many questions.
 const EVERY: Duration = Duration::from_secs(300);
 const QUESTIONS: u64 = 2_000;
+/// It is due as early as this where so many answers wait for it that its own questions do not matter: targets that wait have no
+/// row yet, and a run that is killed has to do them again.
+const SOON: Duration = Duration::from_secs(6);
+const MANY: u64 = 40;
 /// Over how many questions shares are taken.
 const WINDOW: u32 = 200;
 /// The share of hits, and of questions without an answer, beyond which something is wrong; in percent.
@@ -156,7 +160,7 @@ impl Watch {
         }
     }
 
-    /// Takes an answer in; tells the stretch it belongs to, and whether a test is due. The time is milliseconds since 1970.
+    /// Takes an answer in; tells the stretch it belongs to, and whether a test is due, or due earlier than it was. The time is milliseconds since 1970.
     pub fn note(&mut self, said: Said, now_ms: i64) -> (Stretch, bool) {
         match said {
             Said::Listed(_) => self.account.hits += 1,
@@ -182,7 +186,8 @@ impl Watch {
             self.leave_out(Health::Refused(code), now_ms);
             return (stretch, true);
         }
-        (stretch, !self.testing && (self.suspected || self.fresh >= QUESTIONS))
+        let is_earlier = self.before + self.fresh == MANY;
+        (stretch, !self.testing && (self.suspected || self.fresh >= QUESTIONS || is_earlier))
     }
 
     /// What the answer says of the list.
@@ -232,7 +237,8 @@ impl Watch {
     /// When the next test is due; None while there is nothing to settle.
     pub fn due(&self) -> Option<Instant> {
         let now = self.suspected || self.fresh >= QUESTIONS;
-        (self.is_open() && !self.testing).then(|| if now { self.tested } else { self.tested + EVERY })
+        let after = if self.before + self.fresh >= MANY { SOON } else { EVERY };
+        (self.is_open() && !self.testing).then(|| if now { self.tested } else { self.tested + after })
     }
 
     /// A test begins: what is answered from now on belongs to the next stretch.
@@ -340,7 +346,9 @@ mod tests {
         assert_eq!(watch.due(), None, "what failed is not to be believed either way");
         watch.note(Said::Unlisted, 7);
         assert_eq!(watch.due(), Some(watch.tested + EVERY));
-        let due = (0..QUESTIONS).filter(|_| watch.note(Said::Unlisted, 7).1).count();
+        let earlier = (2..=MANY).filter(|_| watch.note(Said::Unlisted, 7).1).count();
+        assert_eq!((earlier, watch.due()), (1, Some(watch.tested + SOON)), "those who wait for it are many");
+        let due = (MANY..=QUESTIONS).filter(|_| watch.note(Said::Unlisted, 7).1).count();
         assert_eq!(due, 2, "the last one of two thousand, and the one before it");
         assert_eq!(watch.due(), Some(watch.tested));
         watch.begin(Instant::now());
