@@ -54,7 +54,7 @@ const PROVIDER_RATE: f64 = 2.0;
 const RETRY_AFTER: Duration = Duration::from_secs(20 * 60);
 /// Between two checkpoints: what a run that is killed has to do again, and the time that a slow disk takes, stay under ten
 /// seconds.
-const CHECKPOINT: Duration = Duration::from_secs(5);
+const CHECKPOINT: Duration = Duration::from_secs(3);
 /// Questions a second per blocklist: what their operators ask of small users.
 const DNSBL_RATE: f64 = 5.0;
 /// Sockets at a time, unless more targets than that are wanted in flight. More would not be faster at the rate above, and the

@@ -165,7 +165,7 @@ pub struct Scan {
     /// Go on with an interrupted run of the same output: same input, same options; begins one where there is none
     #[arg(long, help_heading = "Run")]
     pub resume: bool,
-    /// Between two checkpoints: a run that is killed has this much to do again [default: 5s]
+    /// Between two checkpoints: a run that is killed has about this much to do again [default: 3s]
     #[arg(long, value_name = "DURATION", help_heading = "Run", value_parser = duration)]
     pub checkpoint: Option<Duration>,
     /// Makes order, labels and the lab's world reproducible

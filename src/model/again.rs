@@ -4,6 +4,7 @@
 //! for good is not asked twice, nor is a tarpit (RFC 5321 §4.5.4.1 retries 4yz and timeouts, §4.2.1 not 5yz).
 
 use super::dns::{Addresses, Answer};
+use super::dnsbl::Listing;
 use super::evidence::{Evidence, Exchange, Host};
 use super::observed::Observed;
 use super::smtp::Session;
@@ -23,6 +24,13 @@ fn failed<T>(answer: &Answer<T>) -> bool {
 
 fn any_failed(addresses: &Addresses) -> bool {
     failed(&addresses.v4) || failed(&addresses.v6)
+}
+
+impl Listing {
+    /// Whether the list could not be asked by a fault of ours. One that does not answer is tested, and left out where it has gone.
+    pub fn may_change(&self) -> bool {
+        matches!(&self.codes, Observed::Failed(failure) if failure.cause.is_ours())
+    }
 }
 
 impl Session {
@@ -60,6 +68,7 @@ impl Host {
             || self.forward.iter().any(|forward| failed(&forward.addresses))
             || any_failed(&self.introduced.addresses)
             || failed(&self.introduced.mx)
+            || self.listings.iter().chain(self.domains.iter().map(|domain| &domain.listing)).any(Listing::may_change)
             || self.session.may_change()
     }
 }

@@ -133,6 +133,9 @@ impl<L: Lookup> Prober<L> {
         }
         let said = join_all(each.into_iter().map(|domain| async move {
             let said = self.said_of.get(&domain, self.panel.domain(self.answers.lookup(), &domain)).await;
+            if said.may_change() {
+                self.said_of.forget(&domain);
+            }
             (domain, said)
         }));
         let (mut listings, mut stretches) = (Vec::new(), Vec::new());

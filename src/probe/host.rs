@@ -19,7 +19,7 @@ use super::quarantine::Stamped;
 use super::shelf::Taken;
 use super::smtp;
 use super::{Errand, Prober};
-use crate::model::clock::running_ms;
+use crate::model::clock::{now_ms, running_ms};
 use crate::model::dns::{Addresses, Answer, Data, Pick, Question, RecordType, Records, reverse_name};
 use crate::model::evidence::{Earlier, Forward, Host, Introduced};
 use crate::model::introduction::Introduction;
@@ -121,7 +121,7 @@ impl<L: Lookup> Prober<L> {
         // Of a session that was held before, the time is kept with it.
         let (scanned_at, earlier) = match (&pass, before) {
             (Pass::Had(had), _) => (had.scanned_at, had.earlier.clone()),
-            (_, before) => (running_ms(), before.map(|before| with_earlier(&before.what)).unwrap_or_default()),
+            (_, before) => (now_ms(), before.map(|before| with_earlier(&before.what)).unwrap_or_default()),
         };
         let (reverse, said, conversation) =
             tokio::join!(self.reverse(address), self.said_at(address), self.conversation(address, exchange, pass));
@@ -173,7 +173,7 @@ impl<L: Lookup> Prober<L> {
             listings: said.listings,
             domains: Vec::new(),
             earlier: Vec::new(),
-            scanned_at: running_ms(),
+            scanned_at: now_ms(),
         };
         Box::pin(self.with_domains(host, said.stretches)).await
     }
@@ -209,7 +209,7 @@ impl<L: Lookup> Prober<L> {
             listings: Vec::new(),
             domains: Vec::new(),
             earlier: Vec::new(),
-            scanned_at: running_ms(),
+            scanned_at: now_ms(),
         }
     }
 
@@ -321,6 +321,9 @@ impl<L: Lookup> Prober<L> {
             return Sayings { listings: Vec::new(), stretches: Vec::new() };
         }
         let said = self.said_at.get(&address, self.panel.address(self.answers.lookup(), address)).await;
+        if said.may_change() {
+            self.said_at.forget(&address);
+        }
         Sayings::clone(&said)
     }
 

@@ -111,6 +111,11 @@ impl<K: Eq + Hash + Size + Clone, V: Size> Memo<K, V> {
         self.cache.get(key).inspect(|_| _ = self.met.fetch_add(1, Ordering::Relaxed))
     }
 
+    /// Forgets what is remembered of a key: whoever needs it next asks again.
+    pub fn forget(&self, key: &K) {
+        self.cache.remove(key);
+    }
+
     /// Remembers what was asked for elsewhere, in place of what may be there.
     pub fn put(&self, key: K, value: Arc<V>) {
         self.met.fetch_add(1, Ordering::Relaxed);

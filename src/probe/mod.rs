@@ -47,7 +47,7 @@ use self::sessions::Sessions;
 use self::shelf::Shelf;
 use crate::model::address::Allowed;
 use crate::model::clock::now_ms;
-use crate::model::dns::{Answer, Mx};
+use crate::model::dns::{Answer, Mx, Question, RecordType};
 use crate::model::dnsbl::List;
 use crate::model::evidence::{Evidence, Exchange, Host};
 use crate::model::exclusion::Exclusions;
@@ -295,6 +295,16 @@ impl<L: Lookup> Prober<L> {
     /// That no connection gets out of this machine, said once.
     pub fn blocked(&self) -> Option<String> {
         self.egress.complaint(self.settings.port)
+    }
+
+    /// Whether no resolver answers any more.
+    pub fn is_cut_off(&self) -> bool {
+        self.answers.lookup().is_cut_off()
+    }
+
+    /// Asks for what every resolver has, so that one that is back is known to be.
+    pub async fn ask_the_root(&self) {
+        let _any = self.answers.lookup().lookup(&Question { name: Name::root(), kind: RecordType::Soa }).await;
     }
 
     /// That this machine has had too few sockets so far.

@@ -17,6 +17,7 @@ use tokio::sync::Notify;
 
 use super::progress::{Counts, add, get};
 use super::reader::Work;
+use super::settled::Passed;
 use super::spool::{Queue, Spool};
 use super::stop::{Level, Stop};
 use crate::model::clock::running_ms;
@@ -68,6 +69,8 @@ pub(super) struct Deferred<L> {
     through: AtomicU64,
     /// Some target did not get all that the run is meant to give it.
     cut_short: AtomicBool,
+    /// For a later start of the run, where there can be one: which targets wait for another pass.
+    passed: Option<Arc<Passed>>,
 }
 
 #[derive(Debug)]
@@ -92,7 +95,13 @@ impl Inner {
 
 impl<L: Lookup> Deferred<L> {
     /// Nothing is put aside; the file is made in this folder. `after` is the time between two passes.
-    pub(super) fn new(prober: Arc<Prober<L>>, folder: PathBuf, after: Duration, counts: Arc<Counts>) -> Self {
+    pub(super) fn new(
+        prober: Arc<Prober<L>>,
+        folder: PathBuf,
+        after: Duration,
+        counts: Arc<Counts>,
+        passed: Option<Arc<Passed>>,
+    ) -> Self {
         let inner = Inner {
             spool: Spool::new(folder),
             waiting: HashMap::new(),
@@ -110,6 +119,7 @@ impl<L: Lookup> Deferred<L> {
             counts,
             through: AtomicU64::new(0),
             cut_short: AtomicBool::new(false),
+            passed,
         }
     }
 
@@ -123,6 +133,9 @@ impl<L: Lookup> Deferred<L> {
     /// Puts a target aside until its next pass; gives it back where it cannot be written down, or the run
     /// is to stop.
     pub(super) fn until_next_pass(&self, work: Work) -> Option<Work> {
+        if let Some(passed) = &self.passed {
+            passed.note(work.errand.target.sequence, work.errand.attempt);
+        }
         self.put(work, For::Pass, Instant::now() + self.after)
     }
 
@@ -169,6 +182,14 @@ impl<L: Lookup> Deferred<L> {
             }
             _ => {}
         }
+    }
+
+    /// Whether a target that should have another pass is given up with this start of the run: a later one takes the pass.
+    pub(super) fn leaves(&self, errand: &Errand) -> bool {
+        let Some(passed) = &self.passed else { return false };
+        passed.note(errand.target.sequence, errand.attempt);
+        self.give_up();
+        true
     }
 
     /// A target is given up with the run.
@@ -286,8 +307,8 @@ impl<L: Lookup> Deferred<L> {
         Ok(())
     }
 
-    /// Some of those that wait for a pass which will not come, or for a session that is under way: what is known of them will be
-    /// in memory.
+    /// Some of those that wait for a session that is under way, or for a pass which will not come in any start of the run: what is
+    /// known of them will be in memory.
     fn as_they_stand(&self) -> io::Result<Vec<Work>> {
         let mut ready = Vec::new();
         let mut guard = self.inner();
@@ -295,7 +316,10 @@ impl<L: Lookup> Deferred<L> {
         if inner.waiting.values().any(|waiting| waiting.queue.length() > 0) {
             self.give_up();
         }
-        let near = |(what, _): &(&For, &mut Waiting)| matches!(what, For::Pass | For::Obstacle(Obstacle::Session(_)));
+        let near = |(what, _): &(&For, &mut Waiting)| match what {
+            For::Pass => self.passed.is_none(),
+            For::Obstacle(obstacle) => matches!(obstacle, Obstacle::Session(_)),
+        };
         for (what, waiting) in inner.waiting.iter_mut().filter(near) {
             while (ready.len() as u64) < MOST
                 && let Some(bytes) = inner.spool.pop(&mut waiting.queue)?

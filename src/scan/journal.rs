@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::Error as Fault;
 use super::progress::{Counts, get};
-use super::settled::Settled;
+use super::settled::{Passed, Settled};
 use crate::input::{Progress, Seen};
 use crate::model::header::Header;
 use crate::output::manifest::Manifest;
@@ -125,6 +125,8 @@ pub(super) struct Kept {
     pub(super) work: Work,
     pub(super) tally: Tally,
     settled: Vec<u8>,
+    /// Those that have had one pass, two, … and wait for another one.
+    passed: Vec<Vec<u8>>,
     /// JSON text: the manifest of a run that is complete, but for the names of its files.
     manifest: Option<String>,
 }
@@ -240,6 +242,7 @@ impl Kept {
             return Err(damaged("its counts are of another form"));
         }
         Settled::from_octets(&kept.settled).map_err(|error| damaged(&error.to_string()))?;
+        Passed::from_octets(&kept.passed).map_err(|error| damaged(&error.to_string()))?;
         Ok(kept)
     }
 
@@ -251,6 +254,11 @@ impl Kept {
     /// Which targets are settled.
     pub(super) fn settled(&self) -> Settled {
         Settled::from_octets(&self.settled).expect("it was read once when the journal was")
+    }
+
+    /// Which wait for another pass.
+    pub(super) fn passed(&self) -> Passed {
+        Passed::from_octets(&self.passed).expect("they were read once when the journal was")
     }
 
     /// The header of the run's evidence; None where the journal's text is none.
@@ -274,6 +282,7 @@ pub(super) struct Beginning<'a> {
     pub(super) interval: Duration,
     pub(super) inputs: Vec<Progress>,
     pub(super) counts: std::sync::Arc<Counts>,
+    pub(super) passed: std::sync::Arc<Passed>,
     /// What the prober has done since this start.
     pub(super) work: Box<dyn Fn() -> Work + Send>,
     /// What the interrupted run has done.
@@ -290,6 +299,7 @@ pub(super) struct Journal {
     seen: Vec<Seen>,
     inputs: Vec<Progress>,
     counts: std::sync::Arc<Counts>,
+    passed: std::sync::Arc<Passed>,
     work: Box<dyn Fn() -> Work + Send>,
     interval: Duration,
     /// When the last checkpoint was, and whether something is settled since then.
@@ -311,7 +321,8 @@ impl Journal {
         rows: Checkpoint,
         evidence: Option<Checkpoint>,
     ) -> Result<Self, output::Error> {
-        let Beginning { output, configuration, header, started, interval, inputs, counts, work, before } = beginning;
+        let Beginning { output, configuration, header, started, interval, inputs, counts, passed, work, before } =
+            beginning;
         let kept = match before {
             Some(kept) => Kept { resumed: kept.resumed + 1, ..kept },
             None => Kept {
@@ -326,6 +337,7 @@ impl Journal {
                 work: Work::default(),
                 tally: Tally::default(),
                 settled: Settled::default().into_octets(),
+                passed: Vec::new(),
                 manifest: None,
             },
         };
@@ -339,6 +351,7 @@ impl Journal {
             kept,
             inputs,
             counts,
+            passed,
             work,
             interval,
             last: Instant::now(),
@@ -437,6 +450,7 @@ impl Journal {
         self.kept.counts = self.counted();
         self.kept.work = self.before.1.and((self.work)());
         self.kept.tally = tally.clone();
+        self.kept.passed = self.passed.to_octets();
         let read = self.inputs.iter().map(Progress::seen).enumerate();
         // What the interrupted run had read is settled further than this one may have read yet.
         let furthest = read.map(|(at, seen)| match self.seen.get(at) {

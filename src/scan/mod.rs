@@ -9,6 +9,7 @@ mod header;
 mod hold;
 mod journal;
 mod lists;
+mod outage;
 mod pipeline;
 pub mod progress;
 mod reader;

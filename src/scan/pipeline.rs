@@ -18,9 +18,10 @@ use super::Error;
 use super::deferred::Deferred;
 use super::hold::{GivenUp, Held, Hold};
 use super::journal::Journal;
+use super::outage::Outage;
 use super::progress::{Counts, Failures, InFlight, Progress, Show, Total, Watched, failed_connection};
 use super::reader::{Inputs, Reader, TOLD, Work};
-use super::settled::Settled;
+use super::settled::{Passed, Settled};
 use super::stop::{Level, Stop};
 use super::worker::{self, Worker};
 use super::writer::Writer;
@@ -49,6 +50,7 @@ pub(super) struct Parts<L> {
     pub(super) rejects: Option<PathBuf>,
     /// What an interrupted run of the same output has settled, and counted.
     pub(super) settled: Settled,
+    pub(super) passed: Arc<Passed>,
     pub(super) tally: Tally,
     pub(super) journal: Option<Journal>,
     pub(super) concurrency: usize,
@@ -103,12 +105,15 @@ pub(super) async fn run<L: Lookup>(parts: Parts<L>) -> Result<Done, Error> {
     let hold = Arc::new(Hold::new(Arc::clone(&prober), room, Arc::clone(&counts), window.clone()));
     let judge = Judge { prober: Arc::clone(&prober), policy, failures, rows: rows_in };
     let after = parts.again.after;
-    let deferred = Arc::new(Deferred::new(Arc::clone(&prober), parts.scratch, after, Arc::clone(&counts)));
+    let passed = parts.journal.is_some().then(|| Arc::clone(&parts.passed));
+    let deferred = Arc::new(Deferred::new(Arc::clone(&prober), parts.scratch, after, Arc::clone(&counts), passed));
 
     let reader = {
         let reader = Reader {
             planner: Planner::new(parts.plan),
             settled: parts.settled,
+            passed: parts.passed,
+            aside: aside(Arc::clone(&deferred)),
             tell: told(parts.quiet, parts.verbose, parts.rejects.is_none()),
             rejects: parts.rejects.map(input::Rejects::new),
             counts: Arc::clone(&counts),
@@ -145,6 +150,7 @@ pub(super) async fn run<L: Lookup>(parts: Parts<L>) -> Result<Done, Error> {
     let behind = judges(&judge, Arc::clone(&hold), workers);
     let (back, returned) = async_channel::bounded::<Work>(workers);
     let keeper = keeper(Arc::clone(&deferred), back, take.clone(), stop.clone());
+    let outage = Arc::new(Outage::default());
     let worker = Worker {
         slot: 0,
         take: take.clone(),
@@ -154,6 +160,7 @@ pub(super) async fn run<L: Lookup>(parts: Parts<L>) -> Result<Done, Error> {
         deferred: Arc::clone(&deferred),
         passes: parts.again.times.saturating_add(1),
         counts,
+        outage: Arc::clone(&outage),
         stop: stop.clone(),
     };
     let crew = worker::crew(&worker, &judge, workers);
@@ -163,8 +170,8 @@ pub(super) async fn run<L: Lookup>(parts: Parts<L>) -> Result<Done, Error> {
 
     let mut tasks = Tasks { keeper, crew, behind };
     let warn = || {
-        if let Some(blocked) = prober.blocked().filter(|_| !parts.quiet) {
-            progress.say(&format!("warning: {blocked}"));
+        for warning in prober.blocked().into_iter().chain(outage.news()).filter(|_| !parts.quiet) {
+            progress.say(&format!("warning: {warning}"));
         }
     };
     let (halted, kept) = tasks.over(&hold, &take, &progress, warn, &stop).await;
@@ -251,6 +258,11 @@ fn read<L: Lookup>(
         deferred.wake();
         read
     })
+}
+
+/// How the reader puts aside a target that an interrupted run has left to another pass.
+fn aside<L: Lookup>(deferred: Arc<Deferred<L>>) -> Box<dyn Fn(Work) -> Option<Work> + Send> {
+    Box::new(move |work| deferred.until_next_pass(work))
 }
 
 /// How many rejects are told on stderr; `nowhere_else`: no file takes them.
@@ -504,6 +516,7 @@ mod tests {
             evidence: None,
             rejects: None,
             settled: Settled::default(),
+            passed: Arc::default(),
             tally: Tally::default(),
             journal: None,
             concurrency: 1,

@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 
 use super::deferred::For;
 use super::progress::{Counts, Progress, Total, add, get};
-use super::settled::Settled;
+use super::settled::{Passed, Settled};
 use super::stop::{Level, Stop};
 use super::{Error, Feed};
 use crate::input::{self, Item, Seen, Source};
@@ -45,6 +45,9 @@ pub(super) struct Reader {
     pub(super) planner: Planner,
     /// What an interrupted run of the same output has settled.
     pub(super) settled: Settled,
+    /// What it has left to another pass, and how that is put aside.
+    pub(super) passed: Arc<Passed>,
+    pub(super) aside: Box<dyn Fn(Work) -> Option<Work> + Send>,
     pub(super) rejects: Option<input::Rejects>,
     /// How many rejects are still told on stderr; where no file takes them, all.
     pub(super) tell: u64,
@@ -112,6 +115,13 @@ impl Reader {
         }
     }
 
+    /// A target is on its way, and so many of its entry are still to come.
+    fn taken(&mut self, pending: u64) {
+        self.next += 1;
+        add(&self.counts.taken, 1);
+        self.total.pending.store(pending, Ordering::Relaxed);
+    }
+
     fn entry(&mut self, entry: Entry) -> bool {
         let size = u64::try_from(plan::size(&entry)).unwrap_or(u64::MAX);
         self.total.pending.store(size, Ordering::Relaxed);
@@ -128,7 +138,16 @@ impl Reader {
                 let Ok(permit) = self.runtime.block_on(window.acquire()) else { return false };
                 permit.forget();
             }
-            let work = Work { index: self.next, errand: Errand::first(target), from: None };
+            let earlier = self.passed.of(target.sequence);
+            let mut work = Work { index: self.next, errand: Errand::first(target), from: None };
+            if earlier > 0 {
+                work.errand.attempt = earlier;
+                let Some(back) = (self.aside)(work) else {
+                    self.taken(size.saturating_sub(seen));
+                    continue;
+                };
+                work = back;
+            }
             if self.give.is_full() && self.give.len() >= ENOUGH {
                 thread::sleep(REST);
             }
@@ -136,9 +155,7 @@ impl Reader {
             if self.stop.level() > Level::Run || self.give.send_blocking(work).is_err() {
                 return false;
             }
-            self.next += 1;
-            add(&self.counts.taken, 1);
-            self.total.pending.store(size.saturating_sub(seen), Ordering::Relaxed);
+            self.taken(size.saturating_sub(seen));
         }
         self.total.pending.store(0, Ordering::Relaxed);
         if seen == 0 {

@@ -90,6 +90,7 @@ async fn begin(
 
     let counts = Arc::new(Counts::default());
     let (settled, tally) = before.as_ref().map_or_else(Default::default, |kept| (kept.settled(), kept.tally.clone()));
+    let passed = Arc::new(before.as_ref().map(Kept::passed).unwrap_or_default());
     if !job.quiet && before.is_some() {
         say_plainly(&format!("resumed: {} targets are done already", settled.len()));
     }
@@ -119,6 +120,7 @@ async fn begin(
             interval: job.checkpoint,
             inputs: sources.iter().map(Source::progress).collect(),
             counts: Arc::clone(&counts),
+            passed: Arc::clone(&passed),
             work: Box::new(move || prober.work()),
             before,
         };
@@ -137,6 +139,7 @@ async fn begin(
         evidence,
         rejects: job.rejects,
         settled,
+        passed,
         tally,
         concurrency: job.concurrency,
         hold,

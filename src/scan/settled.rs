@@ -1,9 +1,10 @@
-//! Which targets are settled: their rows are written.
-//! Comes in: their numbers in the plan. Goes out: whether one is among them, and the set as octets for the journal.
+//! Which targets are settled, so that their rows are written, and which have had passes and wait for another one.
+//! Comes in: their numbers in the plan. Goes out: whether one is among them, and the sets as octets for the journal.
 //! A compressed bitmap: those of a list that is worked from its beginning cost next to nothing, however many they are.
 
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::{Mutex, MutexGuard};
 
 use roaring::RoaringBitmap;
 
@@ -47,6 +48,42 @@ impl Settled {
     }
 }
 
+/// Targets that wait for another pass, by how many they have had. Shared by those who put them aside and the journal.
+#[derive(Debug, Default)]
+pub(super) struct Passed(Mutex<Vec<Settled>>);
+
+impl Passed {
+    /// A target waits for the pass after this one, which is counted from 1.
+    pub(super) fn note(&self, sequence: u64, pass: u8) {
+        let mut sets = self.sets();
+        if sets.len() < usize::from(pass) {
+            sets.resize_with(pass.into(), Settled::default);
+        }
+        if let Some(set) = sets.get_mut(usize::from(pass.saturating_sub(1))) {
+            set.insert(sequence);
+        }
+    }
+
+    /// How many passes a target has had that waits for another one; 0 for one that does not.
+    pub(super) fn of(&self, sequence: u64) -> u8 {
+        let last = self.sets().iter().rposition(|set| set.contains(sequence));
+        last.map_or(0, |at| u8::try_from(at + 1).expect("a pass was counted in a u8"))
+    }
+
+    pub(super) fn to_octets(&self) -> Vec<Vec<u8>> {
+        self.sets().iter().map(|set| set.clone().into_octets()).collect()
+    }
+
+    pub(super) fn from_octets(octets: &[Vec<u8>]) -> io::Result<Self> {
+        let sets = octets.iter().take(u8::MAX.into()).map(|set| Settled::from_octets(set));
+        Ok(Self(Mutex::new(sets.collect::<io::Result<_>>()?)))
+    }
+
+    fn sets(&self) -> MutexGuard<'_, Vec<Settled>> {
+        self.0.lock().expect("no holder of this lock can panic")
+    }
+}
+
 fn halves(sequence: u64) -> (u32, u32) {
     let [upper, lower] = [sequence >> 32, sequence & u64::from(u32::MAX)];
     let half = |number| u32::try_from(number).expect("it has 32 bits");
@@ -72,5 +109,15 @@ mod tests {
         assert!(back.contains(1) && !back.contains(99_991) && back.contains(u64::MAX - 1));
         assert_eq!(back.len(), count);
         assert!(Settled::from_octets(&octets[..100]).is_err());
+    }
+
+    #[test]
+    fn a_target_has_had_the_passes_that_were_noted_last() {
+        let passed = Passed::default();
+        passed.note(7, 1);
+        passed.note(7, 2);
+        passed.note(8, 1);
+        let back = Passed::from_octets(&passed.to_octets()).unwrap();
+        assert_eq!([6, 7, 8].map(|sequence| back.of(sequence)), [0, 2, 1]);
     }
 }

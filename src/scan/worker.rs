@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 
 use super::deferred::{Deferred, For};
 use super::hold::{GivenUp, Held, Hold};
+use super::outage::Outage;
 use super::pipeline::Judge;
 use super::progress::{Counts, InFlight, add};
 use super::reader::Work;
@@ -39,6 +40,7 @@ pub(super) struct Worker<L> {
     /// Passes over a target at most.
     pub(super) passes: u8,
     pub(super) counts: Arc<Counts>,
+    pub(super) outage: Arc<Outage>,
     pub(super) stop: Stop,
 }
 
@@ -53,6 +55,7 @@ impl<L> Clone for Worker<L> {
             deferred: Arc::clone(&self.deferred),
             passes: self.passes,
             counts: Arc::clone(&self.counts),
+            outage: Arc::clone(&self.outage),
             stop: self.stop.clone(),
         }
     }
@@ -89,11 +92,14 @@ impl<L: Lookup> Worker<L> {
                 // Where nothing can be written its worker waits for it.
                 Err(obstacle) => work = self.deferred.until_gone(work, obstacle)?,
                 Ok(gathered) => {
+                    let may_have_another = work.errand.attempt < self.passes;
                     if gathered.may_change() && !stopping {
-                        if work.errand.attempt < self.passes {
+                        if may_have_another {
                             work = self.deferred.until_next_pass(work)?;
                         }
                         add(&self.counts.unsettled, 1);
+                    } else if gathered.may_change() && may_have_another && self.deferred.leaves(&work.errand) {
+                        return None;
                     }
                     return Some((Held { index: work.index, gathered }, work.from));
                 }
@@ -105,6 +111,10 @@ impl<L: Lookup> Worker<L> {
     /// Gathers targets until there are no more, or the run is being given up.
     async fn work(self, judge: Judge<L>) {
         while let Some(work) = self.next().await {
+            if !self.outage.is_over(&judge.prober, &self.stop).await {
+                self.deferred.give_up();
+                continue;
+            }
             self.in_flight.set(self.slot, Some(Arc::clone(&work.errand.target.text)));
             let Some((held, from)) = self.gather(&judge.prober, work).await else {
                 self.in_flight.set(self.slot, None);

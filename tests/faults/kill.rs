@@ -155,9 +155,9 @@ fn a_kill_costs_a_few_seconds_of_work() {
     // So slow that it would run for minutes.
     let scan = Scan::new(folder.path(), "out.csv", 20_000).with(&["--smtp-rate", "40", "--concurrency", "50"]);
     let mut child = scan.start();
-    let done = || fs::metadata(scan.beside(".journal")).is_ok_and(|file| file.len() > 4_000);
-    super::run::wait_for("a checkpoint", &mut child, done);
-    std::thread::sleep(Duration::from_secs(3));
+    let done = || fs::metadata(scan.beside(".part")).is_ok_and(|file| file.len() > 150_000);
+    super::run::wait_for("rows", &mut child, done);
+    std::thread::sleep(Duration::from_secs(7));
     let age = fs::metadata(scan.beside(".journal")).unwrap().modified().unwrap().elapsed().unwrap();
     child.kill().unwrap();
     child.wait().unwrap();
@@ -170,6 +170,40 @@ fn a_kill_costs_a_few_seconds_of_work() {
     let said = scan.said();
     let kept: usize = said.split("resumed: ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
     assert!(kept > 100 && kept <= written, "{kept} targets are kept of {written} rows");
+}
+
+/// What has had its first pass and waits for the second goes on from there.
+#[test]
+fn a_kill_between_two_passes_repeats_neither() {
+    let passes = ["--retries", "1", "--retry-after", "4s", "--checkpoint", "50ms", "--no-dnsbl"];
+    let connections = |scan: &Scan| {
+        let manifest = fs::read(scan.beside(".manifest.json")).unwrap();
+        let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
+        manifest["counts"]["connections"].as_u64().unwrap()
+    };
+    let whole = tempfile::tempdir().unwrap();
+    let whole = Scan::new(whole.path(), "out.csv", 600).with(&passes);
+    whole.run(0);
+    let wanted = whole.rows();
+    assert!(wanted.iter().any(|row| row.contains("attempts=2")), "no target needs a second pass");
+
+    for name in ["KILL", "INT"] {
+        let folder = tempfile::tempdir().unwrap();
+        let scan = Scan::new(folder.path(), "out.csv", 600).with(&passes);
+        let mut child = scan.start();
+        super::run::wait_for("rows", &mut child, || {
+            fs::metadata(scan.beside(".part")).is_ok_and(|file| file.len() > 100_000)
+        });
+        // Now the first pass is over, and the second one far.
+        std::thread::sleep(Duration::from_secs(1));
+        super::run::signal(&child, name);
+        child.wait().unwrap();
+        scan.assert_unfinished();
+        scan.run(0);
+        assert_same(&scan.rows(), &wanted, name);
+        let (made, usual) = (connections(&scan), connections(&whole));
+        assert!(made <= usual + 5, "{name}: {made} connections where {usual} are enough");
+    }
 }
 
 fn rows_of_part(scan: &Scan) -> usize {

@@ -62,6 +62,11 @@ pub trait Lookup: Send + Sync + 'static {
     fn tell(&self, question: &Question) -> impl Future<Output = Told> + Send {
         async { Told::plainly(self.lookup(question).await) }
     }
+
+    /// Whether nobody answers any question of late, so that what is asked now says nothing of what it is asked about.
+    fn is_cut_off(&self) -> bool {
+        false
+    }
 }
 
 /// Why a resolver cannot be set up.

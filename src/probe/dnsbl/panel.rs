@@ -27,6 +27,9 @@ use crate::model::words::Cause;
 use crate::probe::budget::Pace;
 use crate::probe::dns::Lookup;
 
+/// Tests of a list that are made in a row, while no resolver answers, before the list is left out.
+const CUT_OFF: u32 = 20;
+
 /// What lists said of one thing, and the stretch of each answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sayings {
@@ -34,6 +37,13 @@ pub struct Sayings {
     pub listings: Vec<Listing>,
     /// The stretch of each, in the same order.
     pub stretches: Vec<Stretch>,
+}
+
+impl Sayings {
+    /// Whether a fault of ours has kept a list from being asked, so that a later pass has to ask again.
+    pub fn may_change(&self) -> bool {
+        self.listings.iter().any(Listing::may_change)
+    }
 }
 
 /// The lists of a run.
@@ -243,7 +253,10 @@ impl Panel {
             watch.standing() != Standing::default()
         };
         let mut health = self.tested(lookup, at, member).await;
-        if good_so_far && matches!(health, Health::Silent(_)) {
+        let mut again = u32::from(good_so_far);
+        while matches!(health, Health::Silent(_)) && again > 0 {
+            // As long as nobody answers us at all, its silence is not its own.
+            again = if lookup.is_cut_off() && again < CUT_OFF { again + 1 } else { 0 };
             health = self.tested(lookup, at, member).await;
         }
         member.watch().end(health.clone(), now_ms());

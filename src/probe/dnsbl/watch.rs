@@ -22,7 +22,7 @@ const QUESTIONS: u64 = 2_000;
 /// It is due as early as this where so many answers wait for it that its own questions do not matter: targets that wait have no
 /// row yet, and a run that is killed has to do them again.
 const SOON: Duration = Duration::from_secs(6);
-const MANY: u64 = 40;
+const MANY: u64 = 30;
 /// Over how many questions shares are taken.
 const WINDOW: u32 = 200;
 /// The share of hits, and of questions without an answer, beyond which something is wrong; in percent.

@@ -8,6 +8,9 @@ use rand::Rng as _;
 
 use super::Settings;
 
+/// Between two questions to an upstream that has gone silent altogether.
+const RECOVERY: Duration = Duration::from_secs(1);
+
 /// Where a lookup stands.
 #[derive(Debug)]
 pub(super) struct Course {
@@ -63,10 +66,40 @@ impl Course {
         wait
     }
 
+    /// Takes a try that does not count, at an upstream that has gone silent altogether: it may come back as long as there is
+    /// patience. Gives how long to wait for its reply.
+    pub(super) fn wait_for_recovery(&mut self) -> Duration {
+        self.attempts += 1;
+        let wait = RECOVERY.mul_f64(rand::rng().random_range(0.8..1.2)).min(self.left);
+        self.left -= wait;
+        wait
+    }
+
+    /// The wait of a try that is known to be in vain after so long: the last one's is used for more of them.
+    pub(super) fn spread(&mut self, wait: Duration, after: Duration) -> Duration {
+        if self.tries > 0 || wait <= RECOVERY {
+            return wait;
+        }
+        let used = RECOVERY.max(after);
+        self.left += wait.saturating_sub(used);
+        self.tries = u32::from(!self.left.is_zero());
+        used
+    }
+
     /// A reply came before the end of the wait.
     pub(super) fn give_back(&mut self, unused: Duration) {
         self.left += unused;
         self.doubled = self.doubled.saturating_sub(1);
+    }
+
+    /// Whether the next try is the last that counts.
+    pub(super) const fn is_at_last_try(&self) -> bool {
+        self.tries == 1
+    }
+
+    /// Whether the try that is under way is the last.
+    pub(super) const fn is_at_its_end(&self) -> bool {
+        self.tries == 0
     }
 
     /// Whether no try is left.
@@ -104,6 +137,30 @@ mod tests {
         }
         let quick = self::course().next_wait(Some(Duration::from_millis(10)));
         assert!(quick < Duration::from_millis(12), "{quick:?}");
+    }
+
+    #[test]
+    fn one_that_waits_for_recovery_asks_every_second_until_its_patience_is_used_up() {
+        let mut course = Course::new(&Settings { timeout: Duration::from_secs(15), tries: 5, ..Settings::default() });
+        while !course.is_at_last_try() {
+            course.next_wait(Some(Duration::from_millis(100)));
+        }
+        let mut waits = Vec::new();
+        while !course.is_over() {
+            waits.push(course.wait_for_recovery());
+        }
+        assert!((11..=18).contains(&waits.len()), "{waits:?}");
+        assert!(course.is_out_of_patience());
+    }
+
+    #[test]
+    fn a_last_try_that_is_known_to_be_in_vain_leaves_its_patience_to_others() {
+        let mut course = Course::new(&Settings { timeout: Duration::from_secs(15), tries: 1, ..Settings::default() });
+        let wait = course.next_wait(None);
+        assert!(course.is_over());
+        assert_eq!(course.spread(wait, Duration::from_millis(1)), RECOVERY);
+        assert!(!course.is_over());
+        assert_eq!(course.next_wait(None), Duration::from_secs(14));
     }
 
     #[test]

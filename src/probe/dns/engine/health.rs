@@ -151,6 +151,11 @@ impl Health {
         }
     }
 
+    /// Whether it has given no reply to anybody of late.
+    pub(super) const fn is_silent(&self) -> bool {
+        self.silence >= SILENCE
+    }
+
     /// How a lookup here ended: with a fact, or in trouble that another upstream may not have.
     pub(super) fn ended(&mut self, in_trouble: bool) {
         let share = if in_trouble { 1.0 } else { 0.0 };

@@ -39,6 +39,8 @@ use crate::model::words::Cause;
 
 /// Before the only upstream is asked again about what it could not answer.
 const SECOND_THOUGHTS: Duration = Duration::from_millis(200);
+/// How often a lookup that has sent its last try looks whether anybody is there.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// The resolver of the hot path.
 #[derive(Debug)]
@@ -215,7 +217,11 @@ impl Engine {
                 entered = self.admit(upstream) => entered,
             };
             let now = Instant::now();
-            let wait = course.next_wait(if upstream.is_secure() { None } else { Some(upstream.common.patience()) });
+            let wait = if course.is_at_last_try() && self.is_cut_off() {
+                course.wait_for_recovery()
+            } else {
+                course.next_wait(if upstream.is_secure() { None } else { Some(upstream.common.patience()) })
+            };
             let attempt = course.attempts;
             let arrival = if upstream.is_secure() {
                 tokio::select! {
@@ -229,7 +235,11 @@ impl Engine {
                 } else {
                     more.push(place);
                 }
-                answer(ticket, upstream.common.number, attempt).await
+                tokio::select! {
+                    arrival = answer(ticket, upstream.common.number, attempt) => arrival,
+                    // What was sent before the upstreams fell silent may be lost with them.
+                    () = self.fallen_silent(), if course.is_at_its_end() => Arrival::Overdue(attempt),
+                }
             } else {
                 Arrival::Unsent("no free query id".into())
             };
@@ -251,6 +261,7 @@ impl Engine {
             let is_overdue = now.elapsed() >= wait;
             troubled += usize::from(!is_overdue);
             // With nobody else to turn to, haste would only burn the tries while a resolver restarts.
+            let wait = if is_overdue { wait } else { course.spread(wait, now.elapsed()) };
             if !is_overdue && troubled >= self.upstreams.len() {
                 tokio::select! {
                     (bytes, from) = reply(ticket) => {
@@ -262,6 +273,16 @@ impl Engine {
             }
             if course.is_over() || ticket.wrong_case.load(Relaxed) {
                 return Err(fruitless(silent, closed, unsent));
+            }
+        }
+    }
+
+    /// Waits until no upstream gives a reply to anybody.
+    async fn fallen_silent(&self) {
+        loop {
+            sleep(LOOK).await;
+            if self.is_cut_off() {
+                return;
             }
         }
     }
@@ -363,6 +384,10 @@ impl Lookup for Engine {
         let told = self.settle(question).await;
         self.counters.ended(&told.answer);
         told
+    }
+
+    fn is_cut_off(&self) -> bool {
+        self.upstreams.iter().all(|upstream| upstream.common.health().is_silent())
     }
 }
 

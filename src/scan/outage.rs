@@ -1,0 +1,61 @@
+//! A resolver that goes away in the middle of a run.
+//! Comes in: workers that want to begin with a target. Goes out: the same, once somebody answers; or the end of the run, where
+//! nobody does for long.
+//! Without a resolver every target would be unknown by a fault of ours, and a list of millions is used up within hours.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::stop::{Level, Stop};
+use crate::probe::Prober;
+use crate::probe::dns::Lookup;
+
+/// How long a run waits for its resolver: longer than it takes to restart a machine.
+const PATIENCE: Duration = Duration::from_secs(900);
+
+/// Where workers wait.
+#[derive(Debug, Default)]
+pub(super) struct Outage {
+    /// Whoever holds it asks whether somebody answers again; the others wait behind it.
+    asking: tokio::sync::Mutex<()>,
+    news: Mutex<Vec<String>>,
+}
+
+impl Outage {
+    /// Waits until a resolver answers, which it mostly does; false where the run is to stop instead.
+    pub(super) async fn is_over<L: Lookup>(&self, prober: &Prober<L>, stop: &Stop) -> bool {
+        if !prober.is_cut_off() {
+            return true;
+        }
+        let _turn = self.asking.lock().await;
+        let (began, mut told) = (Instant::now(), false);
+        while prober.is_cut_off() && stop.level() == Level::Run {
+            if began.elapsed() >= PATIENCE {
+                self.tell(format!("no resolver has answered for {} min: the run ends here", PATIENCE.as_secs() / 60));
+                stop.at_least(Level::Drain);
+                break;
+            }
+            tokio::select! {
+                () = prober.ask_the_root() => {}
+                () = stop.reached(Level::Drain) => {}
+            }
+            if prober.is_cut_off() && !std::mem::replace(&mut told, true) {
+                self.tell("no resolver answers any more: no target is begun until one does".to_owned());
+            }
+        }
+        let is_over = !prober.is_cut_off();
+        if is_over && told {
+            self.tell(format!("a resolver answers again after {} s: the run goes on", began.elapsed().as_secs()));
+        }
+        is_over
+    }
+
+    fn tell(&self, news: String) {
+        self.news.lock().unwrap_or_else(PoisonError::into_inner).push(news);
+    }
+
+    /// What has happened since this was asked last.
+    pub(super) fn news(&self) -> Vec<String> {
+        std::mem::take(&mut *self.news.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
