@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray as _;
-use arrow_array::types::{TimestampMillisecondType, UInt32Type};
+use arrow_array::types::{TimestampMillisecondType, UInt16Type, UInt32Type, UInt64Type};
 use arrow_array::{Array as _, ArrayRef, RecordBatch};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
@@ -23,6 +23,8 @@ const MAGIC: &[u8; 4] = b"PAR1";
 pub(super) struct Columnar {
     name: Arc<str>,
     metadata: Vec<(String, String)>,
+    /// All its columns with their types, whether or not they are read.
+    columns: Vec<String>,
     reader: ParquetRecordBatchReader,
     record: u64,
 }
@@ -69,13 +71,19 @@ impl Columnar {
             let columns = names.join(" ");
             return Err(Error::MissingColumn { path: name, column: (*missing).into(), columns });
         }
+        let described = there.fields().iter().map(|field| format!("{}: {}", field.name(), field.data_type())).collect();
         let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
         let reader = builder.with_projection(mask).with_batch_size(rows).build().map_err(|error| fault(&error))?;
-        Ok(Self { name, metadata, reader, record: 0 })
+        Ok(Self { name, metadata, columns: described, reader, record: 0 })
     }
 
     pub(super) const fn name(&self) -> &Arc<str> {
         &self.name
+    }
+
+    /// All its columns, each with its type.
+    pub(super) fn columns(&self) -> &[String] {
+        &self.columns
     }
 
     /// A value of the file's own metadata.
@@ -119,6 +127,20 @@ impl Batch {
         let list = self.cell(column, row).and_then(|array| array.as_list_opt::<i32>()).map(|array| array.value(row));
         let texts = list.as_ref().and_then(|list| list.as_string_opt::<i32>());
         texts.into_iter().flatten().flatten().map(str::to_owned).collect()
+    }
+
+    /// Adds a text, the items of a list, or a number below 2^64 to a cell; nothing for null.
+    pub(super) fn push(&self, column: &str, row: usize, cell: &mut String) {
+        let Some(array) = self.cell(column, row) else { return };
+        let number = array.as_primitive_opt::<UInt16Type>().map(|array| u64::from(array.value(row)));
+        let number = number.or_else(|| array.as_primitive_opt::<UInt64Type>().map(|array| array.value(row)));
+        if let Some(number) = number {
+            cell.push_str(&number.to_string());
+        } else if let Some(text) = self.text(column, row) {
+            cell.push_str(text);
+        } else {
+            cell.push_str(&self.texts(column, row).join(";"));
+        }
     }
 
     /// Milliseconds since 1970.

@@ -9,6 +9,7 @@ mod header;
 mod hold;
 mod journal;
 mod lists;
+pub mod merge;
 mod pipeline;
 pub mod progress;
 mod reader;
@@ -166,6 +167,9 @@ pub enum Error {
     /// An earlier run of the same output.
     #[error(transparent)]
     Resume(#[from] ResumeError),
+    /// Parts that are not joined.
+    #[error(transparent)]
+    Merge(#[from] merge::Error),
     /// Reading targets.
     #[error(transparent)]
     Input(#[from] input::Error),
@@ -203,6 +207,7 @@ impl Error {
             | Self::Invents { .. }
             | Self::Input(_)
             | Self::Resume(_)
+            | Self::Merge(_)
             | Self::Open(_) => 2,
         }
     }
