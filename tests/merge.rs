@@ -147,7 +147,8 @@ fn columns(path: &Path) -> Vec<String> {
 async fn whole_and_in_shards(format: &str, input: &[&str], domains: u64) {
     let folder = Folder::new();
     let mut lab = Lab::start(Settings::new(3, domains)).await.unwrap();
-    let seed = [input, &["--seed", "3"]].concat();
+    // Which of its names a server is asked for in TLS depends on the target that comes first.
+    let seed = [input, &["--seed", "3", "--no-starttls"]].concat();
     lab = folder.scan(lab, &format!("whole.{format}"), &seed).await;
     let parts = ["1", "2", "3"].map(|k| format!("part-{k}.{format}"));
     for (k, part) in ["1/3", "2/3", "3/3"].into_iter().zip(&parts) {
