@@ -308,6 +308,7 @@ pub fn scan_in(args: typed::Scan, lab: Option<Lab>) -> Result<Meant, Error> {
         previous: args.previous,
         targets: args.targets,
         concurrency,
+        descriptors,
         resume: args.resume,
         checkpoint: args.checkpoint.unwrap_or(CHECKPOINT),
         in_order: args.order == Some(typed::Order::Input),

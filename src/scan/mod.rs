@@ -5,6 +5,7 @@
 //! that was interrupted, however it was, go on from its last checkpoint.
 
 mod deferred;
+mod effective;
 mod header;
 mod hold;
 mod journal;
@@ -97,6 +98,8 @@ pub struct Job {
     pub rejects: Option<PathBuf>,
     /// Targets in flight.
     pub concurrency: usize,
+    /// File descriptors this process may have.
+    pub descriptors: u64,
     /// Go on with an interrupted run of the same output.
     pub resume: bool,
     /// Between two checkpoints.

@@ -15,7 +15,7 @@ use super::pipeline::spawn;
 use super::progress::{one_line, say_plainly};
 use super::reader::TOLD;
 use super::stop::{Level, Stop};
-use super::{Changes, Error, ms};
+use super::{Changes, Error, effective, ms};
 use crate::input;
 use crate::input::evidence::{Damage, Record, Stored};
 use crate::judge::{self, Policy};
@@ -23,7 +23,7 @@ use crate::model::assessment::Judged;
 use crate::model::header::{Header, Previous};
 use crate::model::history::History;
 use crate::model::words::Severity;
-use crate::output::manifest::{Manifest, Source};
+use crate::output::manifest::{Manifest, Rates, Source};
 use crate::output::{self, Ending, Sink, rfc3339};
 use crate::report::tally::Tally;
 
@@ -104,12 +104,14 @@ fn review(job: Job, stop: &Stop) -> Result<Outcome, Error> {
     };
     let mut inputs = Vec::with_capacity(job.evidence.len());
     let mut complete = true;
+    let mut effective = Vec::with_capacity(job.evidence.len());
     for path in &job.evidence {
         if stop.level() > Level::Run {
             complete = false;
             break;
         }
         let mut stored = Stored::open(path)?;
+        effective.push(effective::of_judge(&policy(stored.header(), &job.changes, Arc::clone(&review.history))));
         let whole = review.file(&mut stored, &job.changes, stop)?;
         complete &= whole;
         inputs.push(Source {
@@ -122,6 +124,9 @@ fn review(job: Job, stop: &Stop) -> Result<Outcome, Error> {
     sink.finish(if complete { Ending::Complete } else { Ending::CutShort })?;
     if let Some(path) = job.output.as_deref() {
         let mut manifest = Manifest::begin(job.configuration, ms(started));
+        manifest.effective = effective.into();
+        let took = started.elapsed().unwrap_or_default();
+        manifest.rates = Some(Rates::over(took, [counts.targets, counts.rows, 0, 0]));
         manifest.inputs = inputs;
         manifest.end = rfc3339(ms(SystemTime::now()));
         manifest.counts = counts.named().into_iter().map(|(name, count)| (name.to_owned(), count)).collect();

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use super::journal::Counted;
 use super::ms;
 use super::progress::{Counts, get, say_plainly};
-use crate::output::manifest::{Manifest, Source};
+use crate::output::manifest::{Manifest, Rates, Source};
 use crate::output::rfc3339;
 use crate::probe::dnsbl::watch::Account;
 use crate::probe::{Again, Work};
@@ -73,7 +73,7 @@ pub(super) fn reconciliation(facts: &Facts<'_>) -> String {
 }
 
 pub(super) fn effort(facts: &Facts<'_>) -> String {
-    let Work { questions, exchanges, hosts, connections, exclusions: _, lost: _ } = facts.work;
+    let Work { questions, exchanges, hosts, connections, exclusions: _, lost: _, took: _ } = facts.work;
     format!(
         "asked once: {} DNS questions for {} needs, {} exchanges for {}, {} servers for {}; {connections} connections",
         questions.1, questions.0, exchanges.1, exchanges.0, hosts.1, hosts.0
@@ -81,7 +81,7 @@ pub(super) fn effort(facts: &Facts<'_>) -> String {
 }
 
 pub(super) fn manifest(
-    configuration: serde_json::Value,
+    (configuration, effective): (serde_json::Value, serde_json::Value),
     seed: u64,
     inputs: Vec<Source>,
     facts: &Facts<'_>,
@@ -101,6 +101,10 @@ pub(super) fn manifest(
         ("unsettled", facts.counted.unsettled),
     ];
     let mut manifest = Manifest::begin(configuration, facts.started);
+    manifest.effective = effective;
+    let Counted { targets, rows, .. } = facts.counted;
+    let rated = [targets, rows, facts.work.questions.1, facts.work.connections];
+    manifest.rates = Some(Rates::over(facts.work.took, rated));
     manifest.seeds.insert("order".to_owned(), seed);
     manifest.inputs = inputs;
     manifest.end = rfc3339(ms(SystemTime::now()));
