@@ -105,6 +105,16 @@ fn task(site: &Site, k: &str, more: &[&str]) -> Command {
     task
 }
 
+/// How long the starts of the first share have taken together, as its manifest tells. Its connections are counted over as long.
+fn seconds(site: &Site) -> f64 {
+    let manifest = fs::read(site.path("part-1.csv.zst.manifest.json")).unwrap();
+    let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
+    let seconds = manifest["rates"]["seconds"].as_f64().unwrap();
+    let connections = manifest["rates"]["connections"].as_f64().unwrap() * seconds;
+    assert!((connections - manifest["counts"]["connections"].as_f64().unwrap()).abs() < 0.5, "{manifest}");
+    seconds
+}
+
 #[test]
 fn an_array_job_scans_its_shares_and_a_task_whose_time_is_up_is_queued_again_and_goes_on() {
     let site = Site::new();
@@ -123,10 +133,12 @@ fn an_array_job_scans_its_shares_and_a_task_whose_time_is_up_is_queued_again_and
     assert_eq!(slow.wait().unwrap().code(), Some(3));
     assert_eq!(fs::read_to_string(site.path("requeued")).unwrap(), "requeue 77_1\n");
     assert!(!site.path("part-1.csv.zst").exists());
+    let first = seconds(&site);
 
     let again = ended(&mut task(&site, "1", &["--checkpoint=100ms"]), 0);
     let said = String::from_utf8(again.stderr).unwrap();
     assert!(said.contains("resumed: ") && !said.contains("resumed: 0 targets"), "{said}");
+    assert!(seconds(&site) > first, "the rates are over both starts");
     for k in ["2", "3"] {
         ended(&mut task(&site, k, &[]), 0);
     }
