@@ -1,5 +1,9 @@
 //! The recipes for clusters, run as a cluster would run them: a share each, and the results joined.
-#![expect(clippy::unwrap_used, reason = "a test may fail by panic, also in its own functions")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test may fail by panic, also in its own functions"
+)]
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -366,3 +366,49 @@ fn the_rejects_of_shares_are_those_of_one_and_those_of_runs_are_all() {
     folder.merged(&["1.jsonl", "2.jsonl"], "out.jsonl", &["-q"]);
     assert!(!folder.path("out.jsonl.rejects.csv").exists());
 }
+
+#[test]
+fn rows_go_to_standard_output_as_they_stand_and_a_full_disk_is_our_fault() {
+    let folder = Folder::new();
+    let rows = some_rows(&folder, &["s01.lab.test", "s02.lab.test"]);
+    folder.part("1.jsonl", Some("1/1"), &rows);
+    let part = folder.text("1.jsonl");
+    let joined = mxcensus(&["merge", &part, "-o", "-", "-q"]);
+    assert_eq!((joined.status.code(), &*stderr(&joined)), (Some(0), ""));
+    assert!(joined.stdout == fs::read(&part).unwrap());
+    let full = mxcensus(&["merge", &part, "-o", "/dev/full"]);
+    assert_eq!(full.status.code(), Some(4), "{}", stderr(&full));
+    assert!(stderr(&full).contains("cannot write /dev/full"), "{}", stderr(&full));
+}
+
+#[test]
+fn an_output_that_a_scan_has_not_finished_is_not_written_over() {
+    let folder = Folder::new();
+    let rows = some_rows(&folder, &["s01.lab.test"]);
+    folder.part("1.jsonl", Some("1/1"), &rows);
+    fs::write(folder.path("out.jsonl.journal"), "mxcensus-journal 0.0.0\n").unwrap();
+    // A journal of another version tells of nothing that could be lost to this one.
+    folder.merged(&["1.jsonl"], "out.jsonl", &["-q"]);
+    let list = folder.text("list.csv");
+    fs::write(&list, "s01.lab.test\n".repeat(50_000)).unwrap();
+    let output = folder.text("cut.jsonl");
+    let mut scan = Command::new(PROGRAM)
+        .args(["scan", "--lab", "-q", "-i", &list, "-o", &output, "--memory=1", "--checkpoint=50ms"])
+        .spawn()
+        .unwrap();
+    let begun = std::time::Instant::now();
+    while fs::metadata(folder.path("cut.jsonl.part")).is_ok_and(|found| found.len() < 1_000)
+        || !folder.path("cut.jsonl.part").exists()
+    {
+        assert!(begun.elapsed().as_secs() < 60 && scan.try_wait().unwrap().is_none());
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let held = folder.merge(&["1.jsonl"], "cut.jsonl", &[]);
+    assert_eq!(held.status.code(), Some(2));
+    assert!(stderr(&held).contains("is being written by another run"), "{}", stderr(&held));
+    Command::new("kill").args(["-INT", &scan.id().to_string()]).status().unwrap();
+    assert_eq!(scan.wait().unwrap().code(), Some(3));
+    let unfinished = folder.merge(&["1.jsonl"], "cut.jsonl", &[]);
+    assert_eq!(unfinished.status.code(), Some(2));
+    assert!(stderr(&unfinished).contains("was interrupted with"), "{}", stderr(&unfinished));
+}

@@ -4,33 +4,29 @@
 //! copied as they stand, lines as lines and row groups of Parquet as row groups, so no row changes on its way.
 //! Memory holds a row, or a batch of Parquet, and never a file.
 
+mod error;
 mod kin;
 mod repeats;
+mod told;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
+pub use self::error::Error;
 use self::kin::Kin;
 use self::repeats::Repeats;
+use super::Error as Fault;
 use super::journal::Before;
-use super::progress::{one_line, say_plainly};
-use super::{Error as Fault, ms};
 use crate::input::results::{Form, Results};
 use crate::model::words::Severity;
 use crate::output::columns::SCHEMA_VERSION;
-use crate::output::manifest::{Manifest, Piece};
-use crate::output::{self, Format, Lines, Lock, rfc3339};
+use crate::output::manifest::Manifest;
+use crate::output::{self, Format, Lines, Lock};
 use crate::report::tally::Tally;
-
-/// Counts that are the same in each share of a list, because each reads the whole of it.
-const OF_THE_LIST: &[&str] = &["records_read", "records_rejected"];
-/// Counts that are made anew, or mean nothing of the whole.
-const NOT_SUMMED: &[&str] = &["targets", "rows", "records_of_other_shards"];
 
 /// Everything a run needs to know.
 #[derive(Debug)]
@@ -50,118 +46,6 @@ pub struct Job {
 pub struct Outcome {
     /// No share is missing, and none was cut short, as far as that is known.
     pub complete: bool,
-}
-
-/// Why parts are not joined.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// Something that can be read but once.
-    #[error("{} is no file: a part is read twice", .0.display())]
-    NoFile(PathBuf),
-    /// The same file twice.
-    #[error("{} is given twice", .0.display())]
-    SameFile(PathBuf),
-    /// Parts of different forms.
-    #[error("{} holds {form} and {} holds {other_form}: only parts of one form are joined", one.display(), other.display())]
-    Form {
-        /// A part.
-        one: PathBuf,
-        /// Its form.
-        form: Form,
-        /// Another part.
-        other: PathBuf,
-        /// The form of that.
-        other_form: Form,
-    },
-    /// Parts of different columns.
-    #[error("the columns of {} and {} differ: {difference}", one.display(), other.display())]
-    Columns {
-        /// A part.
-        one: PathBuf,
-        /// Another part.
-        other: PathBuf,
-        /// The first difference.
-        difference: String,
-    },
-    /// Rows of different column tables, or of one that is too new.
-    #[error("row {row} of {} is of version {found} of the column table, and {wanted}", path.display())]
-    Schema {
-        /// The part.
-        path: PathBuf,
-        /// The row.
-        row: u64,
-        /// Its version.
-        found: u64,
-        /// What was expected.
-        wanted: String,
-    },
-    /// Runs by different options.
-    #[error("{} and {} are of runs by different options: {differences}", one.display(), other.display())]
-    Options {
-        /// A part.
-        one: PathBuf,
-        /// Another part.
-        other: PathBuf,
-        /// Which, and what they were.
-        differences: String,
-    },
-    /// Shares of another number of shares, or none.
-    #[error("{} is {shard}, and another part is a share of {n}: shares of one list are joined, or whole runs", path.display())]
-    OtherShares {
-        /// The part.
-        path: PathBuf,
-        /// What it is.
-        shard: String,
-        /// The number of shares.
-        n: u32,
-    },
-    /// A share twice.
-    #[error("{} and {} both are share {shard}: its rows would stand twice", one.display(), other.display())]
-    Twice {
-        /// A part.
-        one: PathBuf,
-        /// Another part.
-        other: PathBuf,
-        /// The share.
-        shard: String,
-    },
-    /// Shares of different lists.
-    #[error("{} and {} are not of the same list: the manifests tell of different inputs", one.display(), other.display())]
-    OtherList {
-        /// A part.
-        one: PathBuf,
-        /// Another part.
-        other: PathBuf,
-    },
-    /// Whole runs of one list.
-    #[error("{} and {} are whole runs of the same list: its rows would stand twice", one.display(), other.display())]
-    SameList {
-        /// A part.
-        one: PathBuf,
-        /// Another part.
-        other: PathBuf,
-    },
-    /// Something is missing.
-    #[error("{what}; with --partial the rest is joined")]
-    Incomplete {
-        /// What.
-        what: String,
-    },
-    /// A part is not what its manifest tells of.
-    #[error("{} holds {found} rows, and its manifest tells of {told}: it is not whole, or not the file of that run", path.display())]
-    Rows {
-        /// The part.
-        path: PathBuf,
-        /// Rows read.
-        found: u64,
-        /// Rows told.
-        told: u64,
-    },
-    /// Shares that are none.
-    #[error(
-        "{0} rows stand in more than one part, though shares of one list have none in common: some part is not what its manifest tells of"
-    )]
-    Overlap(u64),
 }
 
 /// A part, with what is known of it.
@@ -196,10 +80,10 @@ pub fn run(job: &Job) -> Result<Outcome, Fault> {
     copy(&parts, form, job.output.as_deref())?;
     if let Some(path) = file {
         rejects(&parts, kin.shares, path)?;
-        manifest(&parts, &kin, &tally, repeated, path).write(path)?;
+        told::manifest(&parts, &kin, &tally, repeated, path).write(path)?;
     }
     if !job.quiet {
-        tell(&parts, &kin, incomplete.as_deref(), &tally, repeated);
+        told::tell(&parts, &kin, incomplete.as_deref(), &tally, repeated);
     }
     Ok(Outcome { complete: incomplete.is_none() })
 }
@@ -364,97 +248,4 @@ fn rejects(parts: &[Part], shares: bool, output: &Path) -> Result<(), Fault> {
         Some(lines) => Ok(lines.finish()?),
         None => Ok(output::remove(&beside(output))?),
     }
-}
-
-/// What is told of the whole.
-fn manifest(parts: &[Part], kin: &Kin, tally: &Tally, repeated: u64, output: &Path) -> Manifest {
-    let told: Vec<&Manifest> = parts.iter().filter_map(|part| part.manifest.as_ref()).collect();
-    let mut configuration =
-        told.first().map_or_else(|| json!({ "command": "merge" }), |first| first.configuration.clone());
-    if let Value::Object(options) = &mut configuration {
-        options.insert("output".to_owned(), json!(output.display().to_string()));
-        if kin.shares {
-            options.insert("shard".to_owned(), Value::Null);
-        }
-    }
-    let now = ms(SystemTime::now());
-    let mut whole = Manifest::begin(configuration, now);
-    if let Some(start) = told.iter().map(|manifest| &manifest.start).min() {
-        whole.start.clone_from(start);
-    }
-    whole.end = told.iter().filter_map(|manifest| manifest.end.clone()).max().or_else(|| rfc3339(now));
-    whole.resumed = told.iter().map(|manifest| manifest.resumed).sum();
-    for manifest in &told {
-        whole.seeds.extend(manifest.seeds.clone());
-    }
-    // Any complete share tells of the whole list.
-    let of_list = told.iter().copied().filter(|manifest| manifest.complete || !kin.shares);
-    let inputs = of_list.take(if kin.shares { 1 } else { usize::MAX }).flat_map(|manifest| manifest.inputs.clone());
-    whole.inputs = inputs.collect();
-    // A part that nothing is known of would be missing in every sum.
-    if kin.unknown.is_empty() {
-        whole.counts = sums(&told, kin.shares);
-    }
-    whole.counts.extend(
-        [("targets", tally.targets()), ("rows", tally.rows()), ("rows_repeated", repeated)]
-            .map(|(name, count)| (name.to_owned(), count)),
-    );
-    whole.tally = serde_json::to_value(tally.told()).expect("a tally has texts as keys and whole numbers as values");
-    whole.parts = parts.iter().map(piece).collect();
-    whole.complete = kin.missing.is_empty() && kin.unfinished.is_empty();
-    whole
-}
-
-/// What the parts' runs have counted together.
-fn sums(told: &[&Manifest], shares: bool) -> BTreeMap<String, u64> {
-    let mut sums = BTreeMap::new();
-    for (name, count) in told.iter().flat_map(|manifest| &manifest.counts) {
-        if NOT_SUMMED.contains(&name.as_str()) {
-            continue;
-        }
-        let sum: &mut u64 = sums.entry(name.clone()).or_default();
-        *sum = if shares && OF_THE_LIST.contains(&name.as_str()) { (*sum).max(*count) } else { *sum + count };
-    }
-    sums
-}
-
-fn piece(part: &Part) -> Piece {
-    let manifest = part.manifest.as_ref();
-    Piece {
-        name: part.path.display().to_string(),
-        sha256: part.sha256.clone(),
-        rows: part.rows,
-        shard: manifest.and_then(kin::shard).map(str::to_owned),
-        version: manifest.map(|manifest| manifest.version.clone()),
-        complete: manifest.map(|manifest| manifest.complete),
-    }
-}
-
-/// Says what there is to say.
-fn tell(parts: &[Part], kin: &Kin, incomplete: Option<&str>, tally: &Tally, repeated: u64) {
-    let mut warnings = Vec::new();
-    for path in &kin.unknown {
-        warnings.push(format!(
-            "{} has no manifest that this program understands: that it belongs to the others, and whether shares are missing, \
-             cannot be told",
-            path.display()
-        ));
-    }
-    if kin.versions.len() > 1 {
-        warnings.push(format!("the parts are of different versions of this program: {}", kin.versions.join(", ")));
-    }
-    if repeated > 0 {
-        warnings.push(format!("{repeated} rows stand in more than one part, and so in the output"));
-    }
-    for warning in warnings {
-        say_plainly(&one_line(&format!("warning: {warning}")));
-    }
-    let sizes: Vec<String> = parts.iter().map(|part| part.rows.to_string()).collect();
-    let how = incomplete.map_or_else(|| "complete".to_owned(), |what| format!("incomplete ({what})"));
-    say_plainly(&one_line(&format!(
-        "{how}: rows written {} = {}; targets {}",
-        tally.rows(),
-        sizes.join(" + "),
-        tally.targets()
-    )));
 }

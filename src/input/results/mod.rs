@@ -3,6 +3,8 @@
 //! line as well.
 //! Which of the three it is is seen from the first bytes. A file that is not whole is an error: half a result is none.
 
+mod json;
+
 use std::fmt;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::BufReader;
@@ -10,8 +12,7 @@ use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-
+use self::json::Object;
 use super::columnar::{self, Batch, Columnar};
 use super::lines::{self, Line, Plain};
 use super::record::{self, Syntax};
@@ -228,7 +229,7 @@ impl Results {
             }
             Source::Jsonl(..) => {
                 let mut from = serde_json::Deserializer::from_slice(&self.line);
-                let read = Object(&mut self.cells).deserialize(&mut from).and_then(|()| from.end());
+                let read = Object(&mut self.cells).read(&mut from).and_then(|()| from.end());
                 read.map_err(|error| self.damaged(&error.to_string()))?;
             }
             Source::Parquet(..) => {}
@@ -350,98 +351,4 @@ fn missing(name: &Arc<str>, there: &[String]) -> Result<(), Error> {
 /// Whether a file's name says JSONL.
 fn named_jsonl(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.to_string_lossy().to_ascii_lowercase().contains(".jsonl"))
-}
-
-/// A row as JSON has it, of which the cells that are looked at are kept as CSV has them.
-struct Object<'a>(&'a mut [String; COLUMNS.len()]);
-
-impl<'de> DeserializeSeed<'de> for Object<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
-        from.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Object<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a row")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(at) = map.next_key_seed(Key)? {
-            match at.and_then(|at| self.0.get_mut(at)) {
-                Some(cell) => map.next_value_seed(Cell(cell))?,
-                None => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The place of a column in `COLUMNS`.
-struct Key;
-
-impl<'de> DeserializeSeed<'de> for Key {
-    type Value = Option<usize>;
-
-    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Option<usize>, D::Error> {
-        from.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for Key {
-    type Value = Option<usize>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the name of a column")
-    }
-
-    fn visit_str<E>(self, name: &str) -> Result<Option<usize>, E> {
-        Ok(COLUMNS.iter().position(|column| *column == name))
-    }
-}
-
-/// A value, added to a cell.
-struct Cell<'a>(&'a mut String);
-
-impl<'de> DeserializeSeed<'de> for Cell<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
-        from.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Cell<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("null, a number, a text or texts")
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_u64<E>(self, number: u64) -> Result<(), E> {
-        self.0.push_str(&number.to_string());
-        Ok(())
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<(), E> {
-        self.0.push_str(text);
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        while items.next_element_seed(Cell(self.0))?.is_some() {
-            self.0.push(';');
-        }
-        Ok(())
-    }
 }
