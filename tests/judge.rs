@@ -521,11 +521,13 @@ fn a_judge_says_when_it_knows_less_of_earlier_runs_than_the_scan_did() {
 fn earlier_rows_that_are_none_are_refused_before_the_first_packet() {
     let folder = Folder::new();
     fs::write(folder.path("list.csv"), "domain\nexample.org\n").unwrap();
+    folder.scanned("rows.jsonl", "seen.jsonl");
     fs::write(folder.path("bad.jsonl"), "{\"address\":null}\n").unwrap();
     fs::write(folder.path("cut.csv"), "").unwrap();
     for (previous, says) in [
         ("list.csv", "has no column \"address\""),
-        ("bad.jsonl", "record 1 of"),
+        ("bad.jsonl", "has no column \"domain\""),
+        ("seen.jsonl", "makes rows of it"),
         ("cut.csv", "has no column"),
         ("none.csv", "cannot open"),
     ] {

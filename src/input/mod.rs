@@ -13,6 +13,7 @@ pub mod previous;
 mod record;
 mod rejects;
 pub mod results;
+mod rows;
 mod stream;
 
 use std::fmt;

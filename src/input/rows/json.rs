@@ -6,10 +6,13 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::COLUMNS;
-
 /// A row as JSON has it, of which the cells that are looked at are kept as CSV has them.
-pub(super) struct Object<'a>(pub(super) &'a mut [String; COLUMNS.len()]);
+pub(super) struct Object<'a> {
+    /// The columns that are looked at.
+    pub(super) wanted: &'a [&'static str],
+    /// A cell for each of them.
+    pub(super) cells: &'a mut [String],
+}
 
 impl Object<'_> {
     /// Reads a row.
@@ -26,8 +29,8 @@ impl<'de> Visitor<'de> for Object<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(at) = map.next_key_seed(Key)? {
-            match at.and_then(|at| self.0.get_mut(at)) {
+        while let Some(at) = map.next_key_seed(Key(self.wanted))? {
+            match at.and_then(|at| self.cells.get_mut(at)) {
                 Some(cell) => map.next_value_seed(Cell(cell))?,
                 None => {
                     map.next_value::<IgnoredAny>()?;
@@ -38,10 +41,10 @@ impl<'de> Visitor<'de> for Object<'_> {
     }
 }
 
-/// The place of a column in `COLUMNS`.
-struct Key;
+/// The place of a column among those that are looked at.
+struct Key<'a>(&'a [&'static str]);
 
-impl<'de> DeserializeSeed<'de> for Key {
+impl<'de> DeserializeSeed<'de> for Key<'_> {
     type Value = Option<usize>;
 
     fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Option<usize>, D::Error> {
@@ -49,7 +52,7 @@ impl<'de> DeserializeSeed<'de> for Key {
     }
 }
 
-impl Visitor<'_> for Key {
+impl Visitor<'_> for Key<'_> {
     type Value = Option<usize>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -57,7 +60,7 @@ impl Visitor<'_> for Key {
     }
 
     fn visit_str<E>(self, name: &str) -> Result<Option<usize>, E> {
-        Ok(COLUMNS.iter().position(|column| *column == name))
+        Ok(self.0.iter().position(|column| *column == name))
     }
 }
 
