@@ -16,6 +16,7 @@ use serde_json::json;
 use crate::cli::judge::Judge;
 use crate::cli::lab as typed_lab;
 use crate::cli::lists::{Lists, ListsFormat};
+use crate::cli::merge::Merge;
 use crate::cli::observe::{LogFormat, Observe};
 use crate::cli::rows;
 use crate::cli::scan as typed;
@@ -41,7 +42,7 @@ use crate::probe::smtp::session::{Caller, Limits};
 use crate::probe::smtp::tls;
 use crate::probe::{self, Again, Families, Wanted, dns};
 use crate::scan::progress::Show;
-use crate::scan::{Changes, Feed, Job, rejudge};
+use crate::scan::{Changes, Feed, Job, merge, rejudge};
 
 /// Questions a second in all: what one recursive resolver on a small machine answers without effort.
 const DNS_RATE: f64 = 5_000.0;
@@ -307,6 +308,7 @@ pub fn scan_in(args: typed::Scan, lab: Option<Lab>) -> Result<Meant, Error> {
         previous: args.previous,
         targets: args.targets,
         concurrency,
+        descriptors,
         resume: args.resume,
         checkpoint: args.checkpoint.unwrap_or(CHECKPOINT),
         in_order: args.order == Some(typed::Order::Input),
@@ -377,6 +379,18 @@ pub fn judge(args: Judge) -> Result<rejudge::Job, Error> {
         colour: colour(),
         fail_on: fail_on(args.rows.fail_on),
         configuration,
+    })
+}
+
+/// What joining outputs has to do, by the options typed.
+pub fn merge(args: Merge) -> Result<merge::Job, Error> {
+    let outputs = files_of_output(&args.output);
+    unread(&[("PART", &args.parts)], &[("--output", &outputs)])?;
+    Ok(merge::Job {
+        parts: args.parts,
+        output: Some(args.output).filter(|path| path != Path::new("-")),
+        partial: args.partial,
+        quiet: args.quiet,
     })
 }
 

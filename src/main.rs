@@ -98,6 +98,10 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
                 Judged { .. } => 0,
             }))
         }
+        Command::Merge(args) => {
+            let outcome = scan::merge::run(&config::merge(args)?)?;
+            Ok(if outcome.complete { ExitCode::SUCCESS } else { ExitCode::from(3) })
+        }
         Command::Lab(args) => runtime().block_on(lab(&args)),
         Command::Observe(args) => {
             let quiet = args.quiet;

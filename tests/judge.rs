@@ -134,14 +134,18 @@ fn what_the_lab_shows_is_stored_and_read_back_exactly() {
     assert!(servers > 100, "{servers} servers");
 }
 
-/// The file was written by the first version of the form. It is never written anew, only added to: evidence that somebody
+/// The files were written by the first version of the form. They are never written anew, only added to: evidence that somebody
 /// has kept must stay readable, whatever becomes of the rules that make these rows of it.
 #[test]
 fn evidence_of_version_1_stays_readable() {
-    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/evidence/v1.jsonl");
-    let output = mxcensus(&["judge", golden.to_str().unwrap()]);
-    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    let rows = String::from_utf8(output.stdout).unwrap();
+    let [rows, columns] = ["v1.jsonl", "v1.parquet"].map(|name| {
+        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/evidence").join(name);
+        let output = mxcensus(&["judge", golden.to_str().unwrap()]);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        String::from_utf8(output.stdout).unwrap()
+    });
+    // The Parquet file holds the first 80 records.
+    assert!(columns.lines().count() > 80 && rows.starts_with(&columns), "the same records make other rows");
     insta::with_settings!({ snapshot_path => "../fixtures/golden", prepend_module_to_snapshot => false }, {
         insta::assert_snapshot!("evidence-v1", rows);
     });
@@ -517,11 +521,13 @@ fn a_judge_says_when_it_knows_less_of_earlier_runs_than_the_scan_did() {
 fn earlier_rows_that_are_none_are_refused_before_the_first_packet() {
     let folder = Folder::new();
     fs::write(folder.path("list.csv"), "domain\nexample.org\n").unwrap();
+    folder.scanned("rows.jsonl", "seen.jsonl");
     fs::write(folder.path("bad.jsonl"), "{\"address\":null}\n").unwrap();
     fs::write(folder.path("cut.csv"), "").unwrap();
     for (previous, says) in [
         ("list.csv", "has no column \"address\""),
-        ("bad.jsonl", "record 1 of"),
+        ("bad.jsonl", "has no column \"domain\""),
+        ("seen.jsonl", "makes rows of it"),
         ("cut.csv", "has no column"),
         ("none.csv", "cannot open"),
     ] {

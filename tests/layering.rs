@@ -161,6 +161,22 @@ fn foreign_crates_stop_at_their_one_place() {
     assert!(breaches.is_empty(), "{}", breaches.join("\n"));
 }
 
+/// Files of `scan` that work on what is stored: to judge or to join it again, no packet is sent.
+#[test]
+fn what_is_stored_is_worked_on_without_the_network() {
+    let stored = ["src/scan/rejudge.rs", "src/scan/merge/", "src/input/", "src/judge/", "src/output/", "src/report/"];
+    let sources = read();
+    for place in stored {
+        let mut files = sources.iter().filter(|(path, _)| path.starts_with(place)).peekable();
+        assert!(files.peek().is_some(), "there is no {place}");
+        for (path, code) in files.filter(|(path, _)| !TESTS_MAY.iter().any(|(test, _)| path == test)) {
+            let network = ["TcpStream", "UdpSocket", "tokio::net", "crate::probe", "super::resolver"];
+            let found = network.iter().find(|name| code.contains(**name));
+            assert!(found.is_none(), "{path} knows {}", found.unwrap());
+        }
+    }
+}
+
 #[test]
 fn the_reader_of_this_test_sees_grouped_imports() {
     let code = "use crate::{input, probe::dns::{self, Lookup}};\nlet x = crate::model::name::Name::root();";

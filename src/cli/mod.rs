@@ -6,6 +6,7 @@ pub mod file;
 pub mod judge;
 pub mod lab;
 pub mod lists;
+pub mod merge;
 pub mod observe;
 pub mod rows;
 pub mod scan;
@@ -42,6 +43,8 @@ pub enum Command {
     Scan(Box<scan::Scan>),
     /// Judge the evidence of earlier scans again, without a packet
     Judge(judge::Judge),
+    /// Join the outputs of shards, or of scans of different lists, into one
+    Merge(merge::Merge),
     /// A loopback world to try all this on
     Lab(lab::Lab),
     /// Introductions out of your own mail logs, as CSV for `scan`

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray as _;
-use arrow_array::types::{TimestampMillisecondType, UInt32Type};
+use arrow_array::types::{TimestampMillisecondType, UInt16Type, UInt32Type, UInt64Type};
 use arrow_array::{Array as _, ArrayRef, RecordBatch};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
@@ -23,6 +23,8 @@ const MAGIC: &[u8; 4] = b"PAR1";
 pub(super) struct Columnar {
     name: Arc<str>,
     metadata: Vec<(String, String)>,
+    /// All its columns with their types, whether or not they are read.
+    columns: Vec<String>,
     reader: ParquetRecordBatchReader,
     record: u64,
 }
@@ -69,13 +71,19 @@ impl Columnar {
             let columns = names.join(" ");
             return Err(Error::MissingColumn { path: name, column: (*missing).into(), columns });
         }
+        let described = there.fields().iter().map(|field| format!("{}: {}", field.name(), field.data_type())).collect();
         let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
         let reader = builder.with_projection(mask).with_batch_size(rows).build().map_err(|error| fault(&error))?;
-        Ok(Self { name, metadata, reader, record: 0 })
+        Ok(Self { name, metadata, columns: described, reader, record: 0 })
     }
 
     pub(super) const fn name(&self) -> &Arc<str> {
         &self.name
+    }
+
+    /// All its columns, each with its type.
+    pub(super) fn columns(&self) -> &[String] {
+        &self.columns
     }
 
     /// A value of the file's own metadata.
@@ -115,19 +123,29 @@ impl Batch {
     }
 
     /// Texts; empty for null, and where the column holds something else.
-    pub(super) fn texts(&self, column: &str, row: usize) -> Vec<String> {
+    fn texts(&self, column: &str, row: usize) -> Vec<String> {
         let list = self.cell(column, row).and_then(|array| array.as_list_opt::<i32>()).map(|array| array.value(row));
         let texts = list.as_ref().and_then(|list| list.as_string_opt::<i32>());
         texts.into_iter().flatten().flatten().map(str::to_owned).collect()
     }
 
-    /// Milliseconds since 1970.
-    pub(super) fn time(&self, column: &str, row: usize) -> Option<i64> {
-        Some(self.cell(column, row)?.as_primitive_opt::<TimestampMillisecondType>()?.value(row))
-    }
-
-    /// A number below 2^32.
-    pub(super) fn number(&self, column: &str, row: usize) -> Option<u32> {
-        Some(self.cell(column, row)?.as_primitive_opt::<UInt32Type>()?.value(row))
+    /// Adds a number, a time, a text, or the items of a list to a cell, as CSV has them; nothing for null.
+    pub(super) fn push(&self, column: &str, row: usize, cell: &mut String) {
+        let Some(array) = self.cell(column, row) else { return };
+        let number = array.as_primitive_opt::<UInt16Type>().map(|array| u64::from(array.value(row)));
+        let number = number.or_else(|| array.as_primitive_opt::<UInt32Type>().map(|array| array.value(row).into()));
+        let number = number.or_else(|| array.as_primitive_opt::<UInt64Type>().map(|array| array.value(row)));
+        let time = array.as_primitive_opt::<TimestampMillisecondType>().map(|array| array.value(row));
+        if let Some(number) = number {
+            cell.push_str(&number.to_string());
+        } else if let Some(time) = time {
+            cell.push_str(
+                &jiff::Timestamp::from_millisecond(time).map_or_else(|_| String::new(), |time| time.to_string()),
+            );
+        } else if let Some(text) = self.text(column, row) {
+            cell.push_str(text);
+        } else {
+            cell.push_str(&self.texts(column, row).join(";"));
+        }
     }
 }

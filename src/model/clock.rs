@@ -1,19 +1,16 @@
-//! The two clocks of a run.
-//! Comes in: nothing. Goes out: the time of day, for people, and how long the program runs, for whatever comes before or after.
-//! Somebody may set the first one while a run goes on, and it moves neither what is asked again nor when.
+//! The time of day that a run goes by.
+//! Comes in: nothing. Goes out: milliseconds since 1970, which never go back.
+//! Asked for once, when the program first needs it, and counted on from there: somebody may set the machine's clock while a run goes
+//! on, and that moves neither what is asked again, and when, nor how long one session came after another.
 
 use std::sync::LazyLock;
 use std::time::{Instant, SystemTime};
 
-static BEGINNING: LazyLock<Instant> = LazyLock::new(Instant::now);
+static BEGINNING: LazyLock<(Instant, SystemTime)> = LazyLock::new(|| (Instant::now(), SystemTime::now()));
 
-/// The time of day: milliseconds since 1970; 0 on a clock set before.
+/// Milliseconds since 1970; those since the beginning on a clock set before.
 pub fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let (instant, time) = *BEGINNING;
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default() + instant.elapsed();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-}
-
-/// Milliseconds since this was first asked for; they never go back.
-pub fn running_ms() -> i64 {
-    i64::try_from(BEGINNING.elapsed().as_millis()).unwrap_or(i64::MAX)
 }

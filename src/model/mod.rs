@@ -13,6 +13,7 @@ pub mod dnsbl;
 pub mod evidence;
 pub mod exclusion;
 pub mod finding;
+pub mod gist;
 pub mod header;
 pub mod history;
 pub mod introduction;

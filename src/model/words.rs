@@ -16,6 +16,11 @@ macro_rules! words {
             /// Every word of the set as text, in the same order.
             pub const WORDS: &'static [&'static str] = &[$($word),+];
 
+            /// The word of this spelling.
+            pub fn called(word: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|known| known.as_str() == word)
+            }
+
             /// The word as it stands in a row.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $word),+ }

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -19,8 +20,11 @@ pub struct Manifest {
     pub version: String,
     /// The version of the column table.
     pub schema_version: u16,
-    /// The configuration in effect, secrets left out.
+    /// The options as they were given, secrets left out.
     pub configuration: Value,
+    /// What was in effect: each value that an option may set, and what was derived where none did.
+    #[serde(default)]
+    pub effective: Value,
     /// The seeds of the run, by what they decide.
     pub seeds: BTreeMap<String, u64>,
     /// What was read.
@@ -34,13 +38,68 @@ pub struct Manifest {
     pub end: Option<String>,
     /// Records and rows by what became of them: read, done, rejected, excluded, written.
     pub counts: BTreeMap<String, u64>,
+    /// What was achieved; None where no run stands behind the output as a whole.
+    #[serde(default)]
+    pub rates: Option<Rates>,
     /// Rows by verdict, finding and cause.
     pub tally: Value,
     /// What was counted of each blocklist: asked, hits, refusals, void answers, and why it was left out.
     #[serde(default)]
     pub lists: Value,
-    /// False when the run was cut short.
+    /// The files that were joined to this one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Piece>,
+    /// False when the run was cut short, or a part is missing.
     pub complete: bool,
+}
+
+/// What a run achieved in a second, over the time that all its starts have taken.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Rates {
+    /// That time, in seconds.
+    pub seconds: f64,
+    /// Targets whose rows are written.
+    pub targets: f64,
+    /// Rows.
+    pub rows: f64,
+    /// Questions that went to a resolver.
+    pub dns_questions: f64,
+    /// SMTP connections attempted.
+    pub connections: f64,
+}
+
+impl Rates {
+    /// So many targets, rows, DNS questions and connections in this time.
+    #[expect(clippy::cast_precision_loss, reason = "no count comes near 2^52, and these are rates for a person")]
+    pub fn over(took: Duration, [targets, rows, dns_questions, connections]: [u64; 4]) -> Self {
+        // To the millisecond, and what took less than one is told as if it had taken one.
+        let ms = took.as_millis().max(1) as f64;
+        let rate = |count: u64| (count as f64 * 1e6 / ms).round() / 1e3;
+        Self {
+            seconds: ms / 1e3,
+            targets: rate(targets),
+            rows: rate(rows),
+            dns_questions: rate(dns_questions),
+            connections: rate(connections),
+        }
+    }
+}
+
+/// A file of rows that was joined with others.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Piece {
+    /// The file.
+    pub name: String,
+    /// SHA-256 of its bytes, lower-case hex.
+    pub sha256: String,
+    /// Its rows.
+    pub rows: u64,
+    /// Which share of a list it is; None where it is no share, or where that is not known.
+    pub shard: Option<String>,
+    /// The version of the program that wrote it, as far as its manifest tells.
+    pub version: Option<String>,
+    /// Whether its run was complete, as far as its manifest tells.
+    pub complete: Option<bool>,
 }
 
 /// One input of a run.
@@ -61,14 +120,17 @@ impl Manifest {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             schema_version: SCHEMA_VERSION,
             configuration,
+            effective: Value::Null,
             seeds: BTreeMap::new(),
             inputs: Vec::new(),
             resumed: 0,
             start: rfc3339(start_ms).unwrap_or_default(),
             end: None,
             counts: BTreeMap::new(),
+            rates: None,
             tally: Value::Null,
             lists: Value::Null,
+            parts: Vec::new(),
             complete: false,
         }
     }

@@ -8,6 +8,7 @@ pub mod columns;
 pub mod csv;
 pub mod evidence;
 mod file;
+mod joined;
 mod jsonl;
 mod lock;
 pub mod manifest;
@@ -25,6 +26,7 @@ use std::path::{Path, PathBuf};
 
 pub use evidence::Evidences;
 pub use file::{beside, remove, replace};
+pub use joined::{Lines, join};
 pub use lock::Lock;
 pub use manifest::Manifest;
 pub use spelling::rfc3339;

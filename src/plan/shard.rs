@@ -134,4 +134,29 @@ mod tests {
             0x9A59_5A9F_38D9_980B
         );
     }
+
+    /// From another implementation too. Whoever has scanned one share of a list must find the others with any later version.
+    #[test]
+    fn the_shares_of_these_targets_never_change() {
+        let address = |text: &str| Subject::Address(text.parse().unwrap());
+        let observed = |text: &str, helo: &str| Subject::Observed { address: text.parse().unwrap(), helo: helo.into() };
+        for (subject, of_2, of_3, of_7, of_1000) in [
+            (domain("example.org"), 2, 1, 3, 632),
+            (domain("EXAMPLE.Com."), 2, 1, 2, 594),
+            (domain("gmail.com"), 2, 3, 7, 446),
+            (domain("xn--mnchen-3ya.de"), 1, 1, 6, 249),
+            (domain("m\u{fc}nchen.de"), 1, 1, 6, 249),
+            (domain("a.b.c.example.net"), 1, 2, 5, 751),
+            (address("192.0.2.1"), 1, 2, 5, 875),
+            (address("198.51.100.255"), 2, 1, 3, 866),
+            (address("2001:db8::1"), 2, 1, 4, 624),
+            (address("2001:DB8:25:0::ffff"), 2, 3, 7, 662),
+            (observed("192.0.2.1", "[192.0.2.1]"), 1, 1, 5, 579),
+            (observed("192.0.2.1", "localhost"), 1, 2, 2, 401),
+        ] {
+            for (k, n) in [(of_2, 2), (of_3, 3), (of_7, 7), (of_1000, 1000)] {
+                assert!(Shard { k, n }.holds(&subject), "{subject:?} is not in {k}/{n}");
+            }
+        }
+    }
 }

@@ -27,6 +27,7 @@ pub(super) fn interval(rate: f64) -> Duration {
 /// polls the limiter itself costs over a millisecond of CPU a permit.
 #[derive(Debug)]
 pub struct Pace {
+    rate: f64,
     limiter: Option<DefaultDirectRateLimiter>,
     turn: Mutex<()>,
 }
@@ -43,7 +44,12 @@ impl Pace {
                 .allow_burst(CELLS.saturating_add(spare));
             RateLimiter::direct(quota)
         });
-        Self { limiter, turn: Mutex::new(()) }
+        Self { rate, limiter, turn: Mutex::new(()) }
+    }
+
+    /// The turns of a second; 0 is unlimited.
+    pub const fn rate(&self) -> f64 {
+        self.rate
     }
 
     /// Waits for the next turn.

@@ -31,7 +31,7 @@ pub struct Errand {
     pub target: Target,
     /// Which pass over it this is, from 1.
     pub attempt: u8,
-    /// When the pass before ended, in milliseconds of this start of the program; what was found out since then is not asked again.
+    /// Milliseconds since 1970 when the pass before ended; what was found out since then is not asked again.
     pub since: i64,
 }
 
@@ -41,7 +41,7 @@ impl Errand {
         Self { target, attempt: 1, since: 0 }
     }
 
-    /// The pass after this one, which ended at this time, in milliseconds of this start of the program.
+    /// The pass after this one, which ended at this time, in milliseconds since 1970.
     #[must_use]
     pub fn again(self, since: i64) -> Self {
         Self { attempt: self.attempt.saturating_add(1), since, ..self }

@@ -19,7 +19,7 @@ use super::quarantine::Stamped;
 use super::shelf::Taken;
 use super::smtp;
 use super::{Errand, Prober};
-use crate::model::clock::{now_ms, running_ms};
+use crate::model::clock::now_ms;
 use crate::model::dns::{Addresses, Answer, Data, Pick, Question, RecordType, Records, reverse_name};
 use crate::model::evidence::{Earlier, Forward, Host, Introduced};
 use crate::model::introduction::Introduction;
@@ -68,7 +68,7 @@ impl<L: Lookup> Prober<L> {
         let host = &known.what;
         if host.session.was_put_off() {
             // It was nobody's time then; it may be ours now.
-            let rested = Duration::from_millis(running_ms().abs_diff(known.asked_at)) >= self.left_alone();
+            let rested = Duration::from_millis(now_ms().abs_diff(known.asked_at)) >= self.left_alone();
             return match host.session.cause {
                 Some(Cause::PortBlocked) => !self.egress.is_blocked(host.address),
                 _ => rested || errand.outlasts(known.asked_at, true),

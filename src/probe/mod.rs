@@ -166,6 +166,7 @@ pub struct Prober<L> {
     unheard: String,
     connections: AtomicU64,
     exclusions: AtomicU64,
+    begun: Instant,
 }
 
 impl<L> fmt::Debug for Prober<L> {
@@ -189,6 +190,8 @@ pub struct Work {
     pub exclusions: u64,
     /// Servers whose evidence had to leave memory and could not be kept on disk.
     pub lost: u64,
+    /// The time it has taken.
+    pub took: Duration,
 }
 
 impl Work {
@@ -205,6 +208,7 @@ impl Work {
             connections: self.connections + other.connections,
             exclusions: self.exclusions + other.exclusions,
             lost: self.lost + other.lost,
+            took: self.took.saturating_add(other.took),
         }
     }
 }
@@ -236,6 +240,7 @@ impl<L: Lookup> Prober<L> {
             unheard: format!("mxcensus-{:016x}", rand::random::<u64>()),
             connections: AtomicU64::new(0),
             exclusions: AtomicU64::new(0),
+            begun: Instant::now(),
             settings,
         }
     }
@@ -249,6 +254,7 @@ impl<L: Lookup> Prober<L> {
             connections: self.connections.load(Ordering::Relaxed),
             exclusions: self.exclusions.load(Ordering::Relaxed),
             lost: self.shelf.lost(),
+            took: self.begun.elapsed(),
         }
     }
 

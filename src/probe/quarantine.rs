@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::dnsbl::panel::belief;
 use super::dnsbl::watch::{Account, Belief, Standing, Stretch};
 use super::{Lookup, Prober};
-use crate::model::clock::running_ms;
+use crate::model::clock::now_ms;
 use crate::model::dnsbl::{Health, List, Listing};
 use crate::model::evidence::{Evidence, Exchange, Host, Route};
 use crate::model::words::{Cause, ConnectStatus};
@@ -101,13 +101,13 @@ pub(super) struct Stamped<T> {
     pub(super) what: Arc<T>,
     /// In the order of the answers: those about the address, then those about domains.
     pub(super) stretches: Arc<[Stretch]>,
-    /// When it was found out, in milliseconds of this start of the program.
+    /// Milliseconds since 1970 when it was found out.
     pub(super) asked_at: i64,
 }
 
 impl<T> Stamped<T> {
     pub(super) fn new(what: T, stretches: impl Into<Arc<[Stretch]>>) -> Self {
-        Self { what: Arc::new(what), stretches: stretches.into(), asked_at: running_ms() }
+        Self { what: Arc::new(what), stretches: stretches.into(), asked_at: now_ms() }
     }
 
     /// Something no list was asked about.

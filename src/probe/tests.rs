@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 
 use super::domain::ADDRESSES;
 use super::*;
-use crate::model::clock::running_ms;
+use crate::model::clock::now_ms;
 use crate::model::dns::{Data, Question};
 use crate::model::dns::{RecordType, reverse_name};
 use crate::model::dnsbl::Health;
@@ -415,7 +415,7 @@ async fn a_later_pass_asks_again_what_was_put_off_and_nothing_else() {
     assert!(gather(&prober, domain("more.org")).await.may_change());
     assert_eq!(taken.load(Ordering::Relaxed), 1);
 
-    let errand = errand.again(running_ms());
+    let errand = errand.again(now_ms());
     let second = prober.gather(&errand).await.unwrap();
     let host = &second.routes[0].hosts[0];
     assert_eq!((host.session.status, second.attempts, second.may_change()), (SmtpStatus::Ok, 2, false));
@@ -424,7 +424,7 @@ async fn a_later_pass_asks_again_what_was_put_off_and_nothing_else() {
     assert!(earlier.scanned_at <= host.scanned_at);
 
     // What is settled stays so, for every target and pass.
-    prober.gather(&errand.again(running_ms() + 1)).await.unwrap();
+    prober.gather(&errand.again(now_ms() + 1)).await.unwrap();
     assert_eq!(taken.load(Ordering::Relaxed), 2);
 }
 
@@ -438,7 +438,7 @@ async fn a_server_is_never_called_more_often_than_there_are_passes() {
         for _ in 0..3 {
             prober.gather(&errand).await.unwrap();
             tokio::time::sleep(Duration::from_millis(2)).await;
-            errand = errand.again(running_ms());
+            errand = errand.again(now_ms());
         }
     }
     assert_eq!(taken.load(Ordering::Relaxed), 3);
@@ -458,7 +458,7 @@ async fn a_failed_question_is_asked_again_in_a_later_pass() {
     let first = prober.gather(&errand).await.unwrap();
     assert!(first.may_change() && first.routes[0].hosts.is_empty());
     prober.answers.lookup().turned.store(true, Ordering::Relaxed);
-    let ended = running_ms();
+    let ended = now_ms();
     tokio::time::sleep(again.after).await;
     let second = prober.gather(&errand.again(ended)).await.unwrap();
     assert_eq!(second.routes[0].hosts[0].session.status, SmtpStatus::Ok);
@@ -478,7 +478,7 @@ async fn who_is_turned_away_leaves_the_group_alone_and_says_so() {
     assert_eq!((session.connect, session.cause), (ConnectStatus::NotAsked, Some(Cause::TurnedAway)));
     assert!(left.may_change());
     assert_eq!(taken.load(Ordering::Relaxed), 1);
-    let ended = running_ms();
+    let ended = now_ms();
     tokio::time::sleep(again.after + Duration::from_millis(10)).await;
     let taken_again = prober.gather(&errand.again(ended)).await.unwrap();
     let host = &taken_again.routes[0].hosts[0];
@@ -526,7 +526,7 @@ async fn a_session_that_went_well_is_not_held_again_for_the_sake_of_dns() {
     let host = &first.routes[0].hosts[0];
     assert!(first.may_change() && host.ptr.unknown().is_some() && !host.session.may_change());
     prober.answers.lookup().turned.store(true, Ordering::Relaxed);
-    let ended = running_ms();
+    let ended = now_ms();
     tokio::time::sleep(again.after).await;
     let second = prober.gather(&errand.again(ended)).await.unwrap();
     let later = &second.routes[0].hosts[0];

@@ -9,8 +9,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::assessment::Row;
-use crate::model::evidence::Host;
+use crate::model::gist::Gist;
 use crate::model::words::{ConnectStatus, Overall, Rule, TargetKind, Verdict};
 
 /// A verdict per rule, in the order of `Rule::ALL`.
@@ -114,18 +113,19 @@ pub(super) struct Domains {
 }
 
 impl Domains {
-    pub(super) fn add(&mut self, row: Row<'_>) {
-        if row.evidence.target.kind() != TargetKind::Domain {
+    pub(super) fn add(&mut self, row: &Gist) {
+        if row.kind != TargetKind::Domain {
             return;
         }
-        let sequence = row.evidence.target.sequence;
+        let sequence = row.target;
         // Senders try a server that nobody may contact here, but nothing is known of it; of an exchange that could not be
         // resolved it is known that there may be one.
-        let unresolved = row.host().is_none() && row.assessment.verdict(Rule::Introduces) == Verdict::Unknown;
-        let contacted = |host: &Host| host.special.is_none() && host.session.connect != ConnectStatus::Excluded;
-        let leads = unresolved || row.host().is_some_and(contacted);
-        let preference = row.route().and_then(|route| route.preference).filter(|_| leads);
-        let own = row.assessment.verdicts;
+        let leads = match row.server {
+            None => row.verdict(Rule::Introduces) == Verdict::Unknown,
+            Some(server) => !matches!(server.connect, ConnectStatus::Special | ConnectStatus::Excluded),
+        };
+        let preference = row.preference.filter(|_| leads);
+        let own = row.verdicts;
         match &mut self.current {
             Some(current) if current.sequence == sequence => match (preference, current.preference) {
                 (Some(found), Some(lowest)) if found > lowest => {}

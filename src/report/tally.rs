@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::levels::{Counts as Level, Domains, Servers};
 use crate::model::assessment::Row;
 use crate::model::finding::Code;
+use crate::model::gist::Gist;
 use crate::model::words::{Cause, ConnectStatus, Overall, Rule, Severity, Verdict};
 
 const STRING: &str = "writing to a String cannot fail";
@@ -87,31 +88,42 @@ impl Default for Tally {
 impl Tally {
     /// Counts one row. The rows of one target come one after the other.
     pub fn add(&mut self, row: Row<'_>) {
-        let sequence = row.evidence.target.sequence;
-        if self.last_target != Some(sequence) {
-            self.last_target = Some(sequence);
+        let causes = row.assessment.unknown_why.iter().map(|(_, cause)| *cause);
+        let findings = row.assessment.findings.iter().map(|finding| (finding.code, finding.severity));
+        self.count(&Gist::of(row), causes, findings);
+    }
+
+    /// Counts the gist of a row, the causes of its unknown verdicts, and its findings.
+    pub fn count(
+        &mut self,
+        row: &Gist,
+        causes: impl Iterator<Item = Cause>,
+        findings: impl Iterator<Item = (Code, Severity)>,
+    ) {
+        if self.last_target != Some(row.target) {
+            self.last_target = Some(row.target);
             self.targets += 1;
         }
-        self.rows.add(row.assessment.verdicts, row.assessment.overall);
+        self.rows.add(row.verdicts, row.overall);
         self.domains.add(row);
-        for (_, cause) in &row.assessment.unknown_why {
-            bump(&mut self.causes, *cause as usize);
+        for cause in causes {
+            bump(&mut self.causes, cause as usize);
         }
-        for finding in &row.assessment.findings {
-            let found = self.findings.get_mut(finding.code as usize).expect("one counter per code");
-            bump(&mut found.severities, finding.severity as usize);
+        for (code, severity) in findings {
+            let found = self.findings.get_mut(code as usize).expect("one counter per code");
+            bump(&mut found.severities, severity as usize);
             if found.last_row != self.rows.all {
                 found.last_row = self.rows.all;
                 found.rows += 1;
             }
         }
-        let Some(host) = row.host() else {
+        let Some(server) = row.server else {
             return;
         };
-        if host.special.is_none() {
-            self.servers.add(host.address, row.assessment.verdicts);
+        if server.connect != ConnectStatus::Special {
+            self.servers.add(server.address, row.verdicts);
         }
-        match host.session.connect {
+        match server.connect {
             ConnectStatus::NotAsked | ConnectStatus::Excluded | ConnectStatus::Special => {}
             ConnectStatus::Open => self.dialled += 1,
             ConnectStatus::Refused
@@ -123,9 +135,9 @@ impl Tally {
                 self.not_open += 1;
             }
         }
-        if !host.listings.is_empty() {
+        if server.asked {
             self.asked_lists += 1;
-            self.listed += u64::from(!row.assessment.counted.is_empty());
+            self.listed += u64::from(server.listed);
         }
     }
 

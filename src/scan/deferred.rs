@@ -20,7 +20,7 @@ use super::reader::Work;
 use super::settled::Passed;
 use super::spool::{Queue, Spool};
 use super::stop::{Level, Stop};
-use crate::model::clock::running_ms;
+use crate::model::clock::now_ms;
 use crate::probe::dns::Lookup;
 use crate::probe::{Errand, Obstacle, Prober};
 
@@ -42,7 +42,7 @@ pub(super) enum For {
 struct Record {
     index: u64,
     errand: Errand,
-    /// Milliseconds since the run began, and of this start of the program, when it was put aside.
+    /// Milliseconds since the run began, and since 1970, when it was put aside.
     since: u64,
     at: i64,
 }
@@ -140,7 +140,7 @@ impl<L: Lookup> Deferred<L> {
     }
 
     fn put(&self, work: Work, what: For, at: Instant) -> Option<Work> {
-        let record = Record { index: work.index, errand: work.errand, since: self.now(), at: running_ms() };
+        let record = Record { index: work.index, errand: work.errand, since: self.now(), at: now_ms() };
         let bytes = serde_json::to_vec(&record).expect("a target has texts as keys");
         let mut guard = self.inner();
         let inner = &mut *guard;

@@ -27,7 +27,7 @@ const KIND: &str = "mxcensus-journal ";
 
 /// Options that a resumed run may have otherwise: they decide how fast it goes, what it says, and whom it leaves alone from now
 /// on, but not what a row tells. The output is known by its journal.
-const MAY_DIFFER: &[&str] = &[
+pub(super) const MAY_DIFFER: &[&str] = &[
     "output",
     "exclude",
     "concurrency",
@@ -204,18 +204,23 @@ fn path(output: &Path) -> PathBuf {
     output::beside(output, ".journal")
 }
 
-/// That a run was begun with these options, but for those that may differ.
-fn same_options(output: &Path, begun: &Value, now: &Value, finished: bool) -> Result<(), Error> {
-    let (Value::Object(begun), Value::Object(now)) = (begun, now) else { return Ok(()) };
-    let names = now.keys().chain(begun.keys().filter(|name| !now.contains_key(*name)));
-    let differences: Vec<String> = names
-        .filter(|name| !MAY_DIFFER.contains(&name.as_str()))
+/// In which options two runs differ, but for these.
+pub(super) fn differences(was: &Value, is: &Value, may_differ: &[&[&str]]) -> Vec<String> {
+    let (Value::Object(was), Value::Object(is)) = (was, is) else { return Vec::new() };
+    let names = is.keys().chain(was.keys().filter(|name| !is.contains_key(*name)));
+    names
+        .filter(|name| !may_differ.iter().any(|names| names.contains(&name.as_str())))
         .filter_map(|name| {
-            let (was, is) = (begun.get(name).unwrap_or(&Value::Null), now.get(name).unwrap_or(&Value::Null));
+            let (was, is) = (was.get(name).unwrap_or(&Value::Null), is.get(name).unwrap_or(&Value::Null));
             let option = if name == "targets" { "TARGET".to_owned() } else { format!("--{name}") };
             (was != is).then(|| format!("{option} was {was} and is {is}"))
         })
-        .collect();
+        .collect()
+}
+
+/// That a run was begun with these options, but for those that may differ.
+fn same_options(output: &Path, begun: &Value, now: &Value, finished: bool) -> Result<(), Error> {
+    let differences = differences(begun, now, &[MAY_DIFFER]);
     if differences.is_empty() {
         return Ok(());
     }

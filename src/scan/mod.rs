@@ -5,10 +5,12 @@
 //! that was interrupted, however it was, go on from its last checkpoint.
 
 mod deferred;
+mod effective;
 mod header;
 mod hold;
 mod journal;
 mod lists;
+pub mod merge;
 mod outage;
 mod pipeline;
 pub mod progress;
@@ -97,6 +99,8 @@ pub struct Job {
     pub rejects: Option<PathBuf>,
     /// Targets in flight.
     pub concurrency: usize,
+    /// File descriptors this process may have.
+    pub descriptors: u64,
     /// Go on with an interrupted run of the same output.
     pub resume: bool,
     /// Between two checkpoints.
@@ -167,6 +171,9 @@ pub enum Error {
     /// An earlier run of the same output.
     #[error(transparent)]
     Resume(#[from] ResumeError),
+    /// Parts that are not joined.
+    #[error(transparent)]
+    Merge(#[from] merge::Error),
     /// Reading targets.
     #[error(transparent)]
     Input(#[from] input::Error),
@@ -204,6 +211,7 @@ impl Error {
             | Self::Invents { .. }
             | Self::Input(_)
             | Self::Resume(_)
+            | Self::Merge(_)
             | Self::Open(_) => 2,
         }
     }

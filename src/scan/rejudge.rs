@@ -6,6 +6,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 use rayon::prelude::*;
 
@@ -14,7 +15,7 @@ use super::pipeline::spawn;
 use super::progress::{one_line, say_plainly};
 use super::reader::TOLD;
 use super::stop::{Level, Stop};
-use super::{Changes, Error};
+use super::{Changes, Error, effective};
 use crate::input;
 use crate::input::evidence::{Damage, Record, Stored};
 use crate::judge::{self, Policy};
@@ -23,7 +24,7 @@ use crate::model::clock::now_ms;
 use crate::model::header::{Header, Previous};
 use crate::model::history::History;
 use crate::model::words::Severity;
-use crate::output::manifest::{Manifest, Source};
+use crate::output::manifest::{Manifest, Rates, Source};
 use crate::output::{self, Ending, Sink, rfc3339};
 use crate::report::tally::Tally;
 
@@ -82,7 +83,7 @@ pub async fn run(job: Job, stop: Stop) -> Result<Outcome, Error> {
 }
 
 fn review(job: Job, stop: &Stop) -> Result<Outcome, Error> {
-    let started = now_ms();
+    let (started, begun) = (now_ms(), Instant::now());
     // Everything that can be wrong with the command is found before the first row. Standard input is opened but once.
     // A pipe gives its bytes only once.
     let can_be_read_twice =
@@ -104,12 +105,14 @@ fn review(job: Job, stop: &Stop) -> Result<Outcome, Error> {
     };
     let mut inputs = Vec::with_capacity(job.evidence.len());
     let mut complete = true;
+    let mut effective = Vec::with_capacity(job.evidence.len());
     for path in &job.evidence {
         if stop.level() > Level::Run {
             complete = false;
             break;
         }
         let mut stored = Stored::open(path)?;
+        effective.push(effective::of_judge(&policy(stored.header(), &job.changes, Arc::clone(&review.history))));
         let whole = review.file(&mut stored, &job.changes, stop)?;
         complete &= whole;
         inputs.push(Source {
@@ -122,6 +125,9 @@ fn review(job: Job, stop: &Stop) -> Result<Outcome, Error> {
     sink.finish(if complete { Ending::Complete } else { Ending::CutShort })?;
     if let Some(path) = job.output.as_deref() {
         let mut manifest = Manifest::begin(job.configuration, started);
+        manifest.effective = effective.into();
+        let took = begun.elapsed();
+        manifest.rates = Some(Rates::over(took, [counts.targets, counts.rows, 0, 0]));
         manifest.inputs = inputs;
         manifest.end = rfc3339(now_ms());
         manifest.counts = counts.named().into_iter().map(|(name, count)| (name.to_owned(), count)).collect();

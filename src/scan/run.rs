@@ -11,7 +11,7 @@ use super::progress::{Counts, get, say_plainly};
 use super::stop::{Level, Stop};
 use super::summary::{Facts, effort, manifest, reconciliation, tell_of_the_rest};
 use super::writer::{self, Writer};
-use super::{Error, Feed, Job, Outcome, header, lists, pipeline, reader, resolver};
+use super::{Error, Feed, Job, Outcome, effective, header, lists, pipeline, reader, resolver};
 use crate::input::{self, Source};
 use crate::judge::policy::Policy;
 use crate::model::clock::now_ms;
@@ -57,6 +57,7 @@ async fn begin(
     now: i64,
     stop: Stop,
 ) -> Result<Option<(pipeline::Parts<dns::Engine>, End)>, Error> {
+    let effective = effective::of(&job);
     let known = reader::known_targets(&job.feeds).map(|count| count + job.targets.len() as u64);
     let (again, scratch, allowed) = (job.probe.again, job.probe.scratch.clone(), job.probe.allowed.clone());
     let (wanted, naming, named) = (job.probe.wanted, job.probe.naming, Arc::clone(&job.probe.lists));
@@ -109,6 +110,7 @@ async fn begin(
         colour: job.colour,
         fail_on: job.fail_on,
         configuration: job.configuration,
+        effective,
     };
     let journal = file.map(|path| {
         let prober = Arc::clone(&prober);
@@ -168,6 +170,7 @@ struct End {
     resumable: bool,
     output: Option<PathBuf>,
     configuration: serde_json::Value,
+    effective: serde_json::Value,
     seed: u64,
     quiet: bool,
     verbose: bool,
@@ -197,7 +200,7 @@ impl End {
             work,
             lists: if self.lists_asked { prober.accounts() } else { Vec::new() },
         };
-        let manifest = manifest(self.configuration, self.seed, inputs, &facts);
+        let manifest = manifest((self.configuration, self.effective), self.seed, inputs, &facts);
         conclude(written, &manifest, self.output.as_deref())?;
         if !self.quiet {
             say_plainly(tally.summary(self.colour).trim_end());

@@ -4,7 +4,7 @@
 use super::journal::Counted;
 use super::progress::{Counts, get, say_plainly};
 use crate::model::clock::now_ms;
-use crate::output::manifest::{Manifest, Source};
+use crate::output::manifest::{Manifest, Rates, Source};
 use crate::output::rfc3339;
 use crate::probe::dnsbl::watch::Account;
 use crate::probe::{Again, Work};
@@ -71,7 +71,7 @@ pub(super) fn reconciliation(facts: &Facts<'_>) -> String {
 }
 
 pub(super) fn effort(facts: &Facts<'_>) -> String {
-    let Work { questions, exchanges, hosts, connections, exclusions: _, lost: _ } = facts.work;
+    let Work { questions, exchanges, hosts, connections, exclusions: _, lost: _, took: _ } = facts.work;
     format!(
         "asked once: {} DNS questions for {} needs, {} exchanges for {}, {} servers for {}; {connections} connections",
         questions.1, questions.0, exchanges.1, exchanges.0, hosts.1, hosts.0
@@ -79,7 +79,7 @@ pub(super) fn effort(facts: &Facts<'_>) -> String {
 }
 
 pub(super) fn manifest(
-    configuration: serde_json::Value,
+    (configuration, effective): (serde_json::Value, serde_json::Value),
     seed: u64,
     inputs: Vec<Source>,
     facts: &Facts<'_>,
@@ -99,6 +99,10 @@ pub(super) fn manifest(
         ("unsettled", facts.counted.unsettled),
     ];
     let mut manifest = Manifest::begin(configuration, facts.started);
+    manifest.effective = effective;
+    let Counted { targets, rows, .. } = facts.counted;
+    let rated = [targets, rows, facts.work.questions.1, facts.work.connections];
+    manifest.rates = Some(Rates::over(facts.work.took, rated));
     manifest.seeds.insert("order".to_owned(), seed);
     manifest.inputs = inputs;
     manifest.end = rfc3339(now_ms());

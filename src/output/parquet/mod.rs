@@ -8,7 +8,7 @@ mod evidence;
 mod parts;
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::ArrayRef;
@@ -27,6 +27,7 @@ use parts::Table;
 pub(super) use parts::{Parts, path_of};
 
 use super::columns::{COLUMNS, Cell, Kind, SCHEMA_VERSION};
+use super::file::Destination;
 use super::{Checkpoint, Ending, Error, Sink};
 use crate::model::assessment::Row;
 
@@ -115,6 +116,11 @@ impl fmt::Debug for Parquet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Parquet").field("table", &self.table).field("rows", &self.rows).finish_non_exhaustive()
     }
+}
+
+/// Joins whole files of rows, of the same columns, into one: their row groups are copied as they are.
+pub(super) fn join(whole: Destination, paths: &[PathBuf]) -> Result<(), Error> {
+    parts::join(whole, paths, &properties())
 }
 
 /// A fault of the file below the encoder keeps its own kind.

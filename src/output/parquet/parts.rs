@@ -231,43 +231,48 @@ impl Table {
     /// Copies the row groups of all parts into one file of the final name.
     fn join(&self, last: &Path) -> Result<(), Error> {
         let whole = Destination::part(beside(last, ".part-whole"), last.to_owned())?;
-        let mut writer = None;
-        let mut whole = Some(whole);
-        for part in &self.parts.closed {
-            let path = self.parts.path(part.number);
-            let file = File::open(&path).map_err(|source| Error::io("read back", &path, source))?;
-            let metadata = ParquetMetaDataReader::new().with_page_index_policy(PageIndexPolicy::Optional);
-            let metadata = metadata.parse_and_finish(&file).map_err(|source| error(&path, source))?;
-            if let Some(whole) = whole.take() {
-                writer = Some(self.begin(whole, &metadata)?);
-            }
-            let writer = writer.as_mut().expect("the first part has opened it");
-            copy(writer, &file, &metadata).map_err(|source| error(&path, source))?;
-        }
-        let writer = writer.expect("there are several parts");
-        let buffer = writer.into_inner().map_err(|source| self.error(source))?;
-        file::commit(buffer, &self.parts.place, Ending::Complete)
-    }
-
-    /// A writer of a file like that of this metadata.
-    fn begin(
-        &self,
-        whole: Destination,
-        like: &ParquetMetaData,
-    ) -> Result<SerializedFileWriter<BufWriter<Destination>>, Error> {
-        let schema = like.file_metadata().schema_descr().root_schema_ptr();
-        let mut writer = SerializedFileWriter::new(buffered(whole), schema, Arc::new(self.properties.clone()))
-            .map_err(|source| self.error(source))?;
-        let pairs = like.file_metadata().key_value_metadata().into_iter().flatten();
-        for pair in pairs.filter(|pair| pair.key == ARROW_SCHEMA_META_KEY) {
-            writer.append_key_value_metadata(pair.clone());
-        }
-        Ok(writer)
+        let paths: Vec<PathBuf> = self.parts.closed.iter().map(|part| self.parts.path(part.number)).collect();
+        join(whole, &paths, &self.properties)
     }
 
     fn error(&self, source: ParquetError) -> Error {
         error(&self.parts.place, source)
     }
+}
+
+/// Copies the row groups of all these files, of which there is at least one, into one file of their schema.
+pub(super) fn join(whole: Destination, paths: &[PathBuf], properties: &WriterProperties) -> Result<(), Error> {
+    let place = whole.place().to_owned();
+    let mut writer = None;
+    let mut whole = Some(whole);
+    for path in paths {
+        let file = File::open(path).map_err(|source| Error::io("read back", path, source))?;
+        let metadata = ParquetMetaDataReader::new().with_page_index_policy(PageIndexPolicy::Optional);
+        let metadata = metadata.parse_and_finish(&file).map_err(|source| error(path, source))?;
+        if let Some(whole) = whole.take() {
+            writer = Some(begin(whole, &metadata, properties).map_err(|source| error(&place, source))?);
+        }
+        let writer = writer.as_mut().expect("the first part has opened it");
+        copy(writer, &file, &metadata).map_err(|source| error(path, source))?;
+    }
+    let writer = writer.expect("there is a part");
+    let buffer = writer.into_inner().map_err(|source| error(&place, source))?;
+    file::commit(buffer, &place, Ending::Complete)
+}
+
+/// A writer of a file like that of this metadata.
+fn begin(
+    whole: Destination,
+    like: &ParquetMetaData,
+    properties: &WriterProperties,
+) -> Result<SerializedFileWriter<BufWriter<Destination>>, ParquetError> {
+    let schema = like.file_metadata().schema_descr().root_schema_ptr();
+    let mut writer = SerializedFileWriter::new(buffered(whole), schema, Arc::new(properties.clone()))?;
+    let pairs = like.file_metadata().key_value_metadata().into_iter().flatten();
+    for pair in pairs.filter(|pair| pair.key == ARROW_SCHEMA_META_KEY) {
+        writer.append_key_value_metadata(pair.clone());
+    }
+    Ok(writer)
 }
 
 /// Copies all row groups of a file as they are.

@@ -1,0 +1,172 @@
+//! Rows of earlier runs, to be counted and copied.
+//! Comes in: a file of rows. Goes out: its form and its columns, and row after row what is counted of it; where rows are lines, the
+//! line as well.
+//! A word that this program does not know is an error: what is not understood cannot be counted.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::path::Path;
+
+use super::Error;
+use super::rows::Rows;
+use crate::model::finding::Code;
+use crate::model::gist::{Gist, Server};
+use crate::model::words::{Cause, ConnectStatus, Overall, Rule, TargetKind, Verdict};
+
+pub use super::rows::Form;
+
+/// The columns that are looked at, the verdicts of `Rule::ALL` last.
+const COLUMNS: [&str; 23] = [
+    "schema_version",
+    "line",
+    "target",
+    "target_kind",
+    "exchange",
+    "address",
+    "introduction",
+    "basis",
+    "mx_preference",
+    "connect_status",
+    "dnsbl_listed",
+    "dnsbl_counted",
+    "dnsbl_unknown",
+    "verdict",
+    "findings",
+    "unknown_why",
+    "introduces",
+    "fqdn",
+    "exists",
+    "matches",
+    "unlisted",
+    "reverse",
+    "mx",
+];
+/// An open file of rows.
+#[derive(Debug)]
+pub struct Results {
+    rows: Rows<{ COLUMNS.len() }>,
+    /// Counts the targets.
+    target: u64,
+    /// Line and target of the row before.
+    last: Option<(String, String)>,
+}
+
+/// One row, as far as it is counted.
+#[derive(Debug)]
+pub struct Told {
+    /// The version of the column table it was written by.
+    pub schema_version: u64,
+    /// The same for rows of the same record, target, exchange, address and introduction.
+    pub key: u64,
+    /// Its outcome.
+    pub gist: Gist,
+    /// The causes of its unknown verdicts.
+    pub causes: Vec<Cause>,
+    /// Its findings.
+    pub findings: Vec<Code>,
+}
+
+impl Results {
+    /// Opens a file and reads its header.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        Ok(Self { rows: Rows::open(path, COLUMNS)?, target: 0, last: None })
+    }
+
+    /// How its rows are stored.
+    pub const fn form(&self) -> Form {
+        self.rows.form()
+    }
+
+    /// Its columns, in their order, those of Parquet with their types; none where there is not a row to show them.
+    pub fn columns(&self) -> &[String] {
+        self.rows.columns()
+    }
+
+    /// The line at hand without its end: that of the row read last, and before the first row the header of a CSV file.
+    pub fn line(&self) -> &[u8] {
+        self.rows.line()
+    }
+
+    /// Rows read so far.
+    pub const fn rows(&self) -> u64 {
+        self.rows.number()
+    }
+
+    /// SHA-256 of the file as it is stored, lower-case hex; of text, as far as it was read.
+    pub fn sha256(&self, path: &Path) -> Result<String, Error> {
+        self.rows.sha256(path)
+    }
+
+    /// Reads the next line without understanding it; false at the end. Parquet has none.
+    pub fn next_line(&mut self) -> Result<bool, Error> {
+        self.rows.next_line()
+    }
+
+    /// Reads the next row; None at the end. After an error there is nothing more.
+    pub fn next_row(&mut self) -> Result<Option<Told>, Error> {
+        if self.rows.next()? { self.told().map(Some) } else { Ok(None) }
+    }
+
+    /// What the cells at hand say.
+    fn told(&mut self) -> Result<Told, Error> {
+        let [version, line, target, kind, exchange, address, introduction, ..] = self.rows.cells();
+        let mut hasher = DefaultHasher::new();
+        [line, target, exchange, address, introduction].hash(&mut hasher);
+        let key = hasher.finish();
+        let kind: TargetKind = self.word("target_kind", TargetKind::called(kind))?;
+        // Each address of a network is a target.
+        let is_same = kind != TargetKind::Network
+            && self.last.as_ref().is_some_and(|(last_line, last)| last_line == line && last == target);
+        if !is_same {
+            self.target += 1;
+            self.last = Some((line.clone(), target.clone()));
+        }
+        let [.., basis, preference, connect, listed, counted, unknown, overall, findings, why, _, _, _, _, _, _, _] =
+            self.rows.cells();
+        let mut verdicts = [Verdict::Na; Rule::ALL.len()];
+        let last = self.rows.cells().iter().skip(COLUMNS.len() - Rule::ALL.len());
+        for (verdict, cell) in verdicts.iter_mut().zip(last) {
+            *verdict = self.word("a verdict", Verdict::called(cell))?;
+        }
+        let [.., unlisted, _, _] = verdicts;
+        // A host is told by its basis.
+        let server = if basis.is_empty() {
+            None
+        } else {
+            Some(Server {
+                address: self.rows.parsed("address", address)?,
+                connect: self.word("connect_status", ConnectStatus::called(connect))?,
+                asked: !listed.is_empty() || !unknown.is_empty() || matches!(unlisted, Verdict::Pass | Verdict::Fail),
+                listed: !counted.is_empty(),
+            })
+        };
+        let gist = Gist {
+            target: self.target,
+            kind,
+            preference: if preference.is_empty() { None } else { Some(self.rows.parsed("mx_preference", preference)?) },
+            server,
+            verdicts,
+            overall: self.word("verdict", Overall::called(overall))?,
+        };
+        let causes = items(why).map(|item| {
+            let cause = item.split_once('=').and_then(|(_, cause)| Cause::called(cause));
+            cause.ok_or_else(|| self.unknown(item))
+        });
+        let causes = causes.collect::<Result<_, _>>()?;
+        let findings = items(findings).map(|item| Code::called(item).ok_or_else(|| self.unknown(item)));
+        let findings = findings.collect::<Result<_, _>>()?;
+        Ok(Told { schema_version: self.rows.parsed("schema_version", version)?, key, gist, causes, findings })
+    }
+
+    fn word<T>(&self, column: &str, word: Option<T>) -> Result<T, Error> {
+        word.ok_or_else(|| self.rows.damaged(&format!("its {column} is no word of this program's")))
+    }
+
+    fn unknown(&self, word: &str) -> Error {
+        self.rows.damaged(&format!("this program does not know {word:?}; a newer one may"))
+    }
+}
+
+/// The items of a list of words.
+fn items(cell: &str) -> impl Iterator<Item = &str> {
+    cell.split(';').filter(|item| !item.is_empty())
+}
