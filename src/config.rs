@@ -139,6 +139,9 @@ pub enum Error {
     /// Two outputs under one name.
     #[error("--evidence {} is also a file of the output or the rejects; choose another name", .0.display())]
     EvidenceIsOutput(PathBuf),
+    /// Two outputs under one name.
+    #[error("--metrics {} is also a file of the output, the rejects or the evidence; choose another name", .0.display())]
+    MetricsAreOutput(PathBuf),
     /// `--evidence` names no form that evidence has.
     #[error(transparent)]
     Evidence(#[from] output::Error),
@@ -309,6 +312,7 @@ pub fn scan_in(args: typed::Scan, lab: Option<Lab>) -> Result<Meant, Error> {
         targets: args.targets,
         concurrency,
         descriptors,
+        metrics: args.metrics,
         resume: args.resume,
         checkpoint: args.checkpoint.unwrap_or(CHECKPOINT),
         in_order: args.order == Some(typed::Order::Input),
@@ -701,6 +705,7 @@ fn apart(args: &typed::Scan) -> Result<(), Error> {
     let rejects = rejects(args);
     let rejected = rejects.as_deref().map(written).unwrap_or_default();
     let kept = args.evidence.as_deref().map(written).unwrap_or_default();
+    let metrics = args.metrics.as_deref().map(written).unwrap_or_default();
     let tables: Vec<PathBuf> =
         args.tables.folder.iter().flat_map(|folder| Table::WORDS.iter().map(|name| folder.join(name))).collect();
     let read = [
@@ -711,7 +716,8 @@ fn apart(args: &typed::Scan) -> Result<(), Error> {
         ("--tables", &tables),
         ("--config", args.config.as_slice()),
     ];
-    unread(&read, &[("--output", &outputs), ("--rejects", &rejected), ("--evidence", &kept)])?;
+    let all = [("--output", &outputs[..]), ("--rejects", &rejected), ("--evidence", &kept), ("--metrics", &metrics)];
+    unread(&read, &all)?;
     if let Some(path) = rejects.filter(|path| !output::is_direct(path)) {
         if rejected.iter().any(|place| outputs.contains(place)) {
             return Err(Error::RejectsAreOutput(path));
@@ -727,6 +733,11 @@ fn apart(args: &typed::Scan) -> Result<(), Error> {
         if kept.iter().any(|place| outputs.contains(place) || rejected.contains(place)) {
             return Err(Error::EvidenceIsOutput(path.clone()));
         }
+    }
+    if let Some(path) = &args.metrics
+        && metrics.iter().any(|place| [&outputs, &rejected, &kept].into_iter().any(|others| others.contains(place)))
+    {
+        return Err(Error::MetricsAreOutput(path.clone()));
     }
     Ok(())
 }
@@ -786,12 +797,13 @@ const fn format(typed: rows::Format) -> output::Format {
     }
 }
 
-const fn show(typed: typed::Progress) -> Show {
+/// Lines that come every ten seconds are for whoever asked for them: a scheduler mails or logs all that is said.
+fn show(typed: typed::Progress) -> Show {
     match typed {
-        typed::Progress::Auto => Show::Auto,
+        typed::Progress::Auto if std::io::stderr().is_terminal() => Show::Bar,
         typed::Progress::Bar => Show::Bar,
         typed::Progress::Plain => Show::Plain,
-        typed::Progress::None => Show::None,
+        typed::Progress::Auto | typed::Progress::None => Show::None,
     }
 }
 
@@ -842,6 +854,7 @@ fn configuration(args: &typed::Scan, tables: &Tables) -> serde_json::Value {
         "retry-after": seconds(args.retry_after),
         "memory": args.memory,
         "lab": args.lab.then(|| json!({ "domains": args.lab_domains, "servers": args.lab_servers })),
+        "metrics": shown(args.metrics.as_ref()),
         "state": args.state.as_ref().map(|folder| folder.display().to_string()),
         "seed": args.seed,
         "tables": in_force(tables),

@@ -82,11 +82,7 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
                 meant.notes.iter().for_each(|note| say_plainly(note));
             }
             let outcome = scan::run(meant.job, Stop::default()).await?;
-            Ok(ExitCode::from(match outcome {
-                scan::Outcome { complete: false, .. } => 3,
-                scan::Outcome { reached_fail_on: true, .. } => 1,
-                scan::Outcome { .. } => 0,
-            }))
+            Ok(ExitCode::from(outcome.exit_code()))
         }),
         Command::Judge(args) => {
             let job = config::judge(args)?;

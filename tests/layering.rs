@@ -38,6 +38,7 @@ const STAYS_IN: &[(&str, &[&str])] = &[
     ("governor", &["src/probe/budget.rs"]),
     ("indicatif", &["src/scan/progress.rs"]),
     ("mimalloc", &["src/main.rs"]),
+    ("prometheus", &["src/scan/metrics/"]),
     ("psl", &["src/model/tables/"]),
     ("publicsuffix", &["src/model/tables/"]),
     ("quick_cache", &["src/probe/memo.rs"]),

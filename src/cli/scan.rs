@@ -58,7 +58,7 @@ pub struct Scan {
     /// after it
     #[arg(long, value_enum, value_name = "ORDER", help_heading = "Output")]
     pub order: Option<Order>,
-    /// Progress on stderr
+    /// Progress on stderr, and a summary at the end; with none of it, and without --verbose, one line
     #[arg(long, value_enum, value_name = "HOW", default_value = "auto", help_heading = "Output")]
     pub progress: Progress,
     /// Say more on stderr
@@ -168,6 +168,10 @@ pub struct Scan {
     /// Between two checkpoints: a run that is killed has about this much to do again [default: 3s]
     #[arg(long, value_name = "DURATION", help_heading = "Run", value_parser = duration)]
     pub checkpoint: Option<Duration>,
+    /// How the run fares, as a text file for Prometheus (node exporter, textfile collector), replaced while it goes on and at its
+    /// end
+    #[arg(long, value_name = "FILE", help_heading = "Run")]
+    pub metrics: Option<PathBuf>,
     /// Makes order, labels and the lab's world reproducible
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Run")]
     pub seed: u64,
@@ -190,7 +194,7 @@ pub enum Order {
 /// `--progress`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Progress {
-    /// A bar on a terminal, lines elsewhere.
+    /// A bar on a terminal, nothing elsewhere.
     Auto,
     /// A bar.
     Bar,

@@ -91,6 +91,7 @@ impl<L: Lookup> Prober<L> {
             self.connections.fetch_add(1, Ordering::Relaxed);
             leave.depart();
             let session = session::hold(endpoint, settings.port, &settings.caller, exchange).await;
+            self.calls.ended(&session);
             if session.cause != Some(Cause::OutOfSockets) || tries == SHORT_OF_SOCKETS {
                 break session;
             }

@@ -14,6 +14,7 @@ mod errand;
 mod host;
 mod manners;
 pub mod memo;
+mod outcomes;
 mod quarantine;
 mod sessions;
 mod shelf;
@@ -41,6 +42,8 @@ pub use self::errand::{Again, Errand};
 use self::manners::Manners;
 pub use self::manners::Obstacle;
 use self::memo::Memo;
+use self::outcomes::Calls;
+pub use self::outcomes::{ANSWERS, Outcomes};
 pub use self::quarantine::Gathered;
 use self::quarantine::{Stamped, Way};
 use self::sessions::Sessions;
@@ -165,6 +168,7 @@ pub struct Prober<L> {
     /// A label that no zone holds, the same for the whole run.
     unheard: String,
     connections: AtomicU64,
+    calls: Calls,
     exclusions: AtomicU64,
     begun: Instant,
 }
@@ -186,6 +190,8 @@ pub struct Work {
     pub hosts: (u64, u64),
     /// SMTP connections attempted.
     pub connections: u64,
+    /// How those that are over ended, and what resolvers answered.
+    pub outcomes: Outcomes,
     /// Times that the exclusions kept us from a server that a target led to.
     pub exclusions: u64,
     /// Servers whose evidence had to leave memory and could not be kept on disk.
@@ -197,7 +203,7 @@ pub struct Work {
 impl Work {
     /// This, and what another prober has done.
     #[must_use]
-    pub const fn and(self, other: Self) -> Self {
+    pub fn and(self, other: Self) -> Self {
         const fn both(one: (u64, u64), other: (u64, u64)) -> (u64, u64) {
             (one.0 + other.0, one.1 + other.1)
         }
@@ -206,6 +212,7 @@ impl Work {
             exchanges: both(self.exchanges, other.exchanges),
             hosts: both(self.hosts, other.hosts),
             connections: self.connections + other.connections,
+            outcomes: self.outcomes.and(other.outcomes),
             exclusions: self.exclusions + other.exclusions,
             lost: self.lost + other.lost,
             took: self.took.saturating_add(other.took),
@@ -239,6 +246,7 @@ impl<L: Lookup> Prober<L> {
             smtp_pace: Pace::per_second(settings.smtp_rate),
             unheard: format!("mxcensus-{:016x}", rand::random::<u64>()),
             connections: AtomicU64::new(0),
+            calls: Calls::default(),
             exclusions: AtomicU64::new(0),
             begun: Instant::now(),
             settings,
@@ -252,6 +260,11 @@ impl<L: Lookup> Prober<L> {
             exchanges: self.exchanges.counts(),
             hosts: self.hosts.counts(),
             connections: self.connections.load(Ordering::Relaxed),
+            outcomes: Outcomes {
+                connections: self.calls.connections.all(),
+                sessions: self.calls.sessions.all(),
+                answers: self.answers.outcomes(),
+            },
             exclusions: self.exclusions.load(Ordering::Relaxed),
             lost: self.shelf.lost(),
             took: self.begun.elapsed(),

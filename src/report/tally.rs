@@ -176,6 +176,16 @@ impl Tally {
         self.findings.get(code as usize).map_or(0, |found| found.rows)
     }
 
+    /// Verdicts that are unknown for this cause.
+    pub fn unknown_by(&self, cause: Cause) -> u64 {
+        self.causes.get(cause as usize).copied().unwrap_or(0)
+    }
+
+    /// Findings of this severity, in all rows.
+    pub fn findings_of(&self, severity: Severity) -> u64 {
+        self.findings.iter().filter_map(|found| found.severities.get(severity as usize)).sum()
+    }
+
     /// Whether a finding of at least this severity was found (`--fail-on`).
     pub fn reached(&self, severity: Severity) -> bool {
         self.findings.iter().any(|found| found.seen().any(|(had, _)| had <= severity))
@@ -192,7 +202,9 @@ impl Tally {
         self.tables(&mut text, paint);
         self.most_frequent(&mut text, paint);
         self.unknowns(&mut text);
-        self.suspicions(&mut text, paint);
+        for suspicion in self.suspicions() {
+            line(&mut text, format_args!("\n{}", paint.verdict(Verdict::Unknown, 1, &suspicion)));
+        }
         text
     }
 
@@ -268,16 +280,15 @@ impl Tally {
         }
     }
 
-    fn suspicions(&self, text: &mut String, paint: Paint) {
-        for (part, whole, limit, what) in [
+    /// What says more about this scanner than about the servers.
+    pub fn suspicions(&self) -> impl Iterator<Item = String> {
+        let shares = [
             (self.not_open, self.dialled, SUSPECT_CLOSED, "of the addresses dialled are not open"),
             (self.listed, self.asked_lists, SUSPECT_LISTED, "of the addresses looked up are listed"),
-        ] {
-            if whole >= SUSPECT_FROM && part * 100 > whole * limit {
-                let warning = format!("more than {limit}% {what}: suspect the scanner first");
-                line(text, format_args!("\n{}", paint.verdict(Verdict::Unknown, part, &warning)));
-            }
-        }
+        ];
+        let suspect =
+            shares.into_iter().filter(|(part, whole, limit, _)| *whole >= SUSPECT_FROM && part * 100 > whole * limit);
+        suspect.map(|(_, _, limit, what)| format!("more than {limit}% {what}: suspect the scanner first"))
     }
 }
 

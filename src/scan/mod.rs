@@ -11,6 +11,7 @@ mod hold;
 mod journal;
 mod lists;
 pub mod merge;
+mod metrics;
 mod outage;
 mod pipeline;
 pub mod progress;
@@ -105,9 +106,11 @@ pub struct Job {
     pub resume: bool,
     /// Between two checkpoints.
     pub checkpoint: Duration,
+    /// Where the metrics go, if they are wanted.
+    pub metrics: Option<PathBuf>,
     /// Rows in input order.
     pub in_order: bool,
-    /// Progress on stderr.
+    /// Progress on stderr, and the summary at the end; where nothing is shown, or no more is wanted, one line is the summary.
     pub show: Show,
     /// No summary, no reconciliation, no warnings: errors only.
     pub quiet: bool,
@@ -130,6 +133,17 @@ pub struct Outcome {
     pub complete: bool,
     /// A finding of at least the severity of `--fail-on` was found.
     pub reached_fail_on: bool,
+}
+
+impl Outcome {
+    /// The exit code.
+    pub const fn exit_code(self) -> u8 {
+        match self {
+            Self { complete: false, .. } => 3,
+            Self { reached_fail_on: true, .. } => 1,
+            Self { .. } => 0,
+        }
+    }
 }
 
 /// Our own faults.
@@ -200,6 +214,8 @@ impl Error {
     /// The exit code.
     pub const fn exit_code(&self) -> u8 {
         match self {
+            // The reader of standard output has enough.
+            Self::Output(output::Error::BrokenPipe) => 0,
             // Rejects that cannot be written are no fault of the input.
             Self::Dns(_)
             | Self::Output(_)

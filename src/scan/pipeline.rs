@@ -6,8 +6,8 @@
 use std::num::NonZero;
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ use super::Error;
 use super::deferred::Deferred;
 use super::hold::{GivenUp, Held, Hold};
 use super::journal::Journal;
+use super::metrics::Metrics;
 use super::outage::Outage;
 use super::progress::{Counts, Failures, InFlight, Progress, Show, Total, Watched, failed_connection};
 use super::reader::{Inputs, Reader, TOLD, Work};
@@ -51,7 +52,7 @@ pub(super) struct Parts<L> {
     /// What an interrupted run of the same output has settled, and counted.
     pub(super) settled: Settled,
     pub(super) passed: Arc<Passed>,
-    pub(super) tally: Tally,
+    pub(super) tally: Arc<Mutex<Tally>>,
     pub(super) journal: Option<Journal>,
     pub(super) concurrency: usize,
     /// How many gathered targets may wait for a test of their blocklists.
@@ -60,6 +61,7 @@ pub(super) struct Parts<L> {
     pub(super) again: Again,
     pub(super) scratch: PathBuf,
     pub(super) in_order: bool,
+    pub(super) metrics: Metrics,
     pub(super) show: Show,
     pub(super) quiet: bool,
     pub(super) verbose: bool,
@@ -170,7 +172,8 @@ pub(super) async fn run<L: Lookup>(parts: Parts<L>) -> Result<Done, Error> {
 
     let mut tasks = Tasks { keeper, crew, behind };
     let warn = || {
-        for warning in prober.blocked().into_iter().chain(outage.news()).filter(|_| !parts.quiet) {
+        let complaints = [prober.blocked(), parts.metrics.complaint()].into_iter().flatten();
+        for warning in complaints.chain(outage.news()).filter(|_| !parts.quiet) {
             progress.say(&format!("warning: {warning}"));
         }
     };
@@ -517,13 +520,14 @@ mod tests {
             rejects: None,
             settled: Settled::default(),
             passed: Arc::default(),
-            tally: Tally::default(),
+            tally: Arc::default(),
             journal: None,
             concurrency: 1,
             hold: 16,
             again: Again { times: 0, after: Duration::from_secs(1) },
             scratch: std::env::temp_dir(),
             in_order: true,
+            metrics: Metrics::default(),
             show: Show::None,
             quiet: true,
             verbose: false,

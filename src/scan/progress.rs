@@ -1,10 +1,9 @@
 //! How far the run is, on stderr only.
-//! Comes in: counts from the reader, the workers and the writer. Goes out: a bar on a terminal, a line every ten
-//! seconds elsewhere, nothing when asked to be quiet.
+//! Comes in: counts from the reader, the workers and the writer. Goes out: a bar, or a line every ten seconds, or nothing.
 //! The counts are also the reconciliation at the end, so they are kept whether or not anybody looks.
 
 use std::collections::VecDeque;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -16,8 +15,6 @@ use crate::model::words::{Cause, ConnectStatus};
 /// How progress is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Show {
-    /// A bar when stderr is a terminal, lines when it is not.
-    Auto,
     /// A bar.
     Bar,
     /// A line every ten seconds.
@@ -195,15 +192,12 @@ const WINDOW: Duration = Duration::from_secs(10);
 impl Progress {
     /// Begins to show.
     pub fn new(show: Show, watched: Watched) -> Self {
-        let terminal = std::io::stderr().is_terminal();
-        let bar = show == Show::Bar || (show == Show::Auto && terminal);
-        let plain = show == Show::Plain || (show == Show::Auto && !terminal);
-        let bar = bar.then(|| {
+        let bar = (show == Show::Bar).then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
             bar.set_style(ProgressStyle::with_template("{spinner} {msg}").expect("the template is well-formed"));
             bar
         });
-        Self { watched, bar, plain, recent: Mutex::new(VecDeque::from([(Instant::now(), 0)])) }
+        Self { watched, bar, plain: show == Show::Plain, recent: Mutex::new(VecDeque::from([(Instant::now(), 0)])) }
     }
 
     /// How often `tick` wants to be called.

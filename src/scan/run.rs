@@ -4,10 +4,12 @@
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use super::journal::{self, Before, Beginning, Counted, Journal, Kept};
-use super::progress::{Counts, get, say_plainly};
+use super::metrics::{Keeper, Metrics, Seen};
+use super::progress::{Counts, Show, get, say_plainly};
 use super::stop::{Level, Stop};
 use super::summary::{Facts, effort, manifest, reconciliation, tell_of_the_rest};
 use super::writer::{self, Writer};
@@ -20,7 +22,8 @@ use crate::model::header::Header;
 use crate::model::words::Severity;
 use crate::output::{self, Evidences, Lock, Manifest, Sink};
 use crate::probe::dns;
-use crate::probe::{Again, Prober};
+use crate::probe::{Again, Prober, Work};
+use crate::report::tally::Tally;
 
 /// Gathered targets that wait for a test of their blocklists: one in this much of `--memory`, and not more than a test
 /// every few seconds would let through.
@@ -33,12 +36,24 @@ pub async fn run(job: Job, stop: Stop) -> Result<Outcome, Error> {
     stop.listen().map_err(|source| Error::System { what: "listen for signals", source })?;
     let file = job.output.clone().filter(|path| !output::is_direct(path));
     let _lock = file.as_deref().map(Lock::take).transpose().map_err(Error::Open)?.flatten();
-    let before = match earlier(&job, file.as_deref())? {
+    let quiet = job.quiet;
+    let metrics = Keeper::begin(job.metrics.as_deref(), now, job.checkpoint)?;
+    let ended = locked(job, file.as_deref(), metrics.metrics(), now, stop).await;
+    let complaint = metrics.end(&ended);
+    if !quiet {
+        lists::warn(complaint);
+    }
+    ended
+}
+
+/// Scans and judges while nobody else writes the same output.
+async fn locked(job: Job, file: Option<&Path>, metrics: &Metrics, now: i64, stop: Stop) -> Result<Outcome, Error> {
+    let before = match earlier(&job, file, metrics)? {
         ControlFlow::Continue(before) => before,
         ControlFlow::Break(outcome) => return Ok(outcome),
     };
     let quiet = job.quiet;
-    let Some((parts, end)) = begin(job, file.as_deref(), before, now, stop).await? else {
+    let Some((parts, end)) = begin(job, file, before, metrics, now, stop).await? else {
         if !quiet {
             say_plainly("cut short: stopped before the first target");
         }
@@ -54,6 +69,7 @@ async fn begin(
     job: Job,
     file: Option<&Path>,
     before: Option<Kept>,
+    metrics: &Metrics,
     now: i64,
     stop: Stop,
 ) -> Result<Option<(pipeline::Parts<dns::Engine>, End)>, Error> {
@@ -78,20 +94,17 @@ async fn begin(
         receivers: job.receivers,
         history: Arc::new(history),
     };
-    let header = match before.as_ref().and_then(Kept::header) {
-        Some(header) => header,
-        None => header::of(&policy, previous, now, job.seed),
-    };
-    // Evidence has one header: a list that was left out when the run began stays so.
-    for (now, then) in policy.health.iter_mut().zip(&header.health).filter(|(_, then)| **then != Health::Healthy) {
-        *now = then.clone();
-    }
+    let header = before.as_ref().and_then(Kept::header);
+    let header = header.unwrap_or_else(|| header::of(&policy, previous, now, job.seed));
+    leave_out(&mut policy.health, &header.health);
     let paths = (job.output.as_deref(), job.evidence.as_deref());
     let (mut sink, mut evidence) = outputs(paths, job.format, &header, before.as_ref()).map_err(Error::Open)?;
 
     let counts = Arc::new(Counts::default());
     let (settled, tally) = before.as_ref().map_or_else(Default::default, |kept| (kept.settled(), kept.tally.clone()));
     let passed = Arc::new(before.as_ref().map(Kept::passed).unwrap_or_default());
+    let tally = Arc::new(Mutex::new(tally));
+    metrics.watch(|| seen(before.as_ref(), &counts, &tally, &prober, wanted.dnsbl));
     if !job.quiet && before.is_some() {
         say_plainly(&format!("resumed: {} targets are done already", settled.len()));
     }
@@ -107,6 +120,7 @@ async fn begin(
         seed: job.seed,
         quiet: job.quiet,
         verbose: job.verbose,
+        tables: job.verbose || job.show != Show::None,
         colour: job.colour,
         fail_on: job.fail_on,
         configuration: job.configuration,
@@ -148,6 +162,7 @@ async fn begin(
         again,
         scratch,
         in_order: job.in_order,
+        metrics: metrics.clone(),
         show: job.show,
         quiet: job.quiet,
         verbose: job.verbose,
@@ -155,6 +170,25 @@ async fn begin(
         stop,
     };
     Ok(Some((parts, end)))
+}
+
+/// What the metrics are told from.
+fn seen(
+    before: Option<&Kept>,
+    counts: &Arc<Counts>,
+    tally: &Arc<Mutex<Tally>>,
+    prober: &Arc<Prober<dns::Engine>>,
+    lists_asked: bool,
+) -> Seen {
+    let prober = Arc::clone(prober);
+    Seen {
+        since: Instant::now(),
+        counts: Arc::clone(counts),
+        probed: Box::new(move || (prober.work(), if lists_asked { prober.accounts() } else { Vec::new() })),
+        tally: Arc::clone(tally),
+        before: before.map_or_else(|| (Counted::default(), Work::default()), |kept| (kept.counts, kept.work)),
+        resumed: before.map_or(0, |kept| kept.resumed + 1),
+    }
 }
 
 /// What the end of a run is made of.
@@ -174,6 +208,8 @@ struct End {
     seed: u64,
     quiet: bool,
     verbose: bool,
+    /// The summary in tables, as a person reads it.
+    tables: bool,
     colour: bool,
     fail_on: Option<Severity>,
 }
@@ -188,7 +224,7 @@ impl End {
         }
         let (counted, resumed, work) =
             written.before().unwrap_or_else(|| (Counted::default().and(&counts), 0, prober.work()));
-        let tally = written.tally.clone();
+        let tally = writer::tally(&written.tally).clone();
         let facts = Facts {
             started: self.started,
             complete,
@@ -203,7 +239,11 @@ impl End {
         let manifest = manifest((self.configuration, self.effective), self.seed, inputs, &facts);
         conclude(written, &manifest, self.output.as_deref())?;
         if !self.quiet {
-            say_plainly(tally.summary(self.colour).trim_end());
+            if self.tables {
+                say_plainly(tally.summary(self.colour).trim_end());
+            } else {
+                tally.suspicions().for_each(|suspicion| lists::warn(Some(suspicion)));
+            }
             lists::tell_of(&facts.lists, &self.health);
             for complaint in [prober.complaint(), prober.blocked(), prober.shortage()] {
                 lists::warn(complaint);
@@ -239,13 +279,20 @@ async fn first_test(
     Some(health)
 }
 
+/// Evidence has one header: a list that was left out when the run began stays so.
+fn leave_out(health: &mut [Health], then: &[Health]) {
+    for (now, then) in health.iter_mut().zip(then).filter(|(_, then)| **then != Health::Healthy) {
+        *now = then.clone();
+    }
+}
+
 /// What an earlier run of the same output has left, or the end of one that is complete already.
-fn earlier(job: &Job, file: Option<&Path>) -> Result<ControlFlow<Outcome, Option<Kept>>, Error> {
+fn earlier(job: &Job, file: Option<&Path>, metrics: &Metrics) -> Result<ControlFlow<Outcome, Option<Kept>>, Error> {
     let Some(path) = file else { return Ok(ControlFlow::Continue(None)) };
     Ok(match Before::of(path, job.resume, &job.configuration)? {
         Before::Interrupted(kept) => ControlFlow::Continue(Some(*kept)),
-        Before::Complete(manifest) => ControlFlow::Break(complete_already(job, &manifest, None)?),
-        Before::Sealed(kept, manifest) => ControlFlow::Break(complete_already(job, &manifest, Some(&kept))?),
+        Before::Complete(manifest) => ControlFlow::Break(complete_already(job, metrics, &manifest, None)?),
+        Before::Sealed(kept, manifest) => ControlFlow::Break(complete_already(job, metrics, &manifest, Some(&kept))?),
         Before::Nothing => {
             if job.resume && !job.quiet {
                 say_plainly("nothing to resume: the run begins anew");
@@ -313,7 +360,8 @@ fn outputs(
 }
 
 /// The run to be resumed has come to its end; `kept` where its last start had not given all files their names.
-fn complete_already(job: &Job, manifest: &Manifest, kept: Option<&Kept>) -> Result<Outcome, Error> {
+fn complete_already(job: &Job, metrics: &Metrics, manifest: &Manifest, kept: Option<&Kept>) -> Result<Outcome, Error> {
+    metrics.complete_since(manifest.end.as_deref().unwrap_or_default());
     let output = job.output.as_deref().expect("a journal and a manifest stand beside a file");
     for (feed, source) in job.feeds.iter().zip(&manifest.inputs) {
         if let (Feed::File(path), Some(sha256)) = (feed, &source.sha256) {

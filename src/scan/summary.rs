@@ -71,7 +71,7 @@ pub(super) fn reconciliation(facts: &Facts<'_>) -> String {
 }
 
 pub(super) fn effort(facts: &Facts<'_>) -> String {
-    let Work { questions, exchanges, hosts, connections, exclusions: _, lost: _, took: _ } = facts.work;
+    let Work { questions, exchanges, hosts, connections, outcomes: _, exclusions: _, lost: _, took: _ } = facts.work;
     format!(
         "asked once: {} DNS questions for {} needs, {} exchanges for {}, {} servers for {}; {connections} connections",
         questions.1, questions.0, exchanges.1, exchanges.0, hosts.1, hosts.0

@@ -4,7 +4,7 @@
 //! What it cannot write ends the run; it never drops a row.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
@@ -27,7 +27,8 @@ pub(super) struct Writer {
     pub(super) evidence: Option<Evidences>,
     pub(super) counts: Arc<Counts>,
     pub(super) window: Option<Arc<Semaphore>>,
-    pub(super) tally: Tally,
+    /// Shared with who tells of it while the run goes on.
+    pub(super) tally: Arc<Mutex<Tally>>,
     /// None where the output is nothing that a run could go on with.
     pub(super) journal: Option<Journal>,
     pub(super) runtime: Handle,
@@ -83,7 +84,7 @@ impl Writer {
     fn checkpoint(&mut self) -> Result<(), output::Error> {
         let Some(journal) = &mut self.journal else { return Ok(()) };
         let (rows, evidence) = stand(&mut self.sink, &mut self.evidence)?;
-        journal.save(rows, evidence, &self.tally)
+        journal.save(rows, evidence, &tally(&self.tally))
     }
 
     /// What all starts of the run have counted, how often it was resumed, and what they have done; None without a journal.
@@ -98,7 +99,7 @@ impl Writer {
     pub(super) fn complete(mut self, manifest: &Manifest) -> Result<(), output::Error> {
         if let Some(journal) = &mut self.journal {
             let (rows, evidence) = stand(&mut self.sink, &mut self.evidence)?;
-            journal.seal(rows, evidence, &self.tally, manifest)?;
+            journal.seal(rows, evidence, &tally(&self.tally), manifest)?;
         }
         self.end(Ending::Complete)
     }
@@ -123,7 +124,7 @@ impl Writer {
         }
         for row in judged.rows() {
             self.sink.write(row)?;
-            self.tally.add(row);
+            tally(&self.tally).add(row);
             add(&self.counts.rows, 1);
         }
         add(&self.counts.done, 1);
@@ -135,6 +136,11 @@ impl Writer {
         }
         Ok(())
     }
+}
+
+/// What is counted of the rows.
+pub(super) fn tally(shared: &Mutex<Tally>) -> MutexGuard<'_, Tally> {
+    shared.lock().expect("no holder of this lock can panic")
 }
 
 /// Where the outputs stand now.

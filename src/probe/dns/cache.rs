@@ -10,6 +10,7 @@ use crate::model::dns::{Answer, Data, Question};
 use crate::model::observed::Observed;
 use crate::model::words::Cause;
 use crate::probe::memo::{Memo, Size};
+use crate::probe::outcomes::{ANSWERS, Counters};
 
 /// How long records are remembered: by their TTL, within these bounds. The lower one keeps a run's facts about a name from
 /// changing between two targets that lead to it.
@@ -61,12 +62,13 @@ pub struct Cache<L> {
     lookup: L,
     memo: Memo<Question, Remembered>,
     failures: Duration,
+    answered: Counters<{ ANSWERS.len() }>,
 }
 
 impl<L: Lookup> Cache<L> {
     /// An empty memory of at most this many bytes, which forgets failures after this time: a later pass shall ask again.
     pub fn new(lookup: L, bytes: u64, failures: Duration) -> Self {
-        Self { lookup, memo: Memo::new(bytes, EACH), failures }
+        Self { lookup, memo: Memo::new(bytes, EACH), failures, answered: Counters::default() }
     }
 
     /// What is asked where nothing is remembered.
@@ -76,13 +78,22 @@ impl<L: Lookup> Cache<L> {
 
     /// The answer, remembered or asked for.
     pub async fn ask(&self, question: &Question) -> Arc<Remembered> {
-        let ask = async || Remembered::new(self.lookup.tell(question).await, Instant::now(), self.failures);
+        let ask = async || {
+            let told = self.lookup.tell(question).await;
+            self.answered.answered(&told.answer);
+            Remembered::new(told, Instant::now(), self.failures)
+        };
         self.memo.get_fresh(question, |remembered| Instant::now() < remembered.until, ask).await
     }
 
     /// How often a question was met, and how often it had to be asked.
     pub fn counts(&self) -> (u64, u64) {
         self.memo.counts()
+    }
+
+    /// What those that were asked came to, in the order of [`ANSWERS`].
+    pub fn outcomes(&self) -> [u64; ANSWERS.len()] {
+        self.answered.all()
     }
 }
 

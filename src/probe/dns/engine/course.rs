@@ -22,8 +22,9 @@ pub(super) struct Course {
     pub(super) keep: Option<usize>,
     /// Queries so far.
     pub(super) attempts: u32,
-    /// Tries left.
+    /// Tries left, and all that there are.
     tries: u32,
+    all: u32,
     /// Patience left.
     left: Duration,
     /// The longest first wait with which all tries fit into the patience, each twice the one before.
@@ -44,6 +45,7 @@ impl Course {
             keep: None,
             attempts: 0,
             tries,
+            all: tries,
             left: settings.timeout,
             unit: settings.timeout / ((1 << tries) - 1),
             doubled: 0,
@@ -66,10 +68,11 @@ impl Course {
         wait
     }
 
-    /// Takes a try that does not count, at an upstream that has gone silent altogether: it may come back as long as there is
-    /// patience. Gives how long to wait for its reply.
+    /// Takes a try while no upstream replies to anybody: one may come back as long as there is patience, and be overrun when it
+    /// does, so that all tries count anew. Gives how long to wait for the reply.
     pub(super) fn wait_for_recovery(&mut self) -> Duration {
         self.attempts += 1;
+        (self.tries, self.doubled) = (self.all, 0);
         let wait = RECOVERY.mul_f64(rand::rng().random_range(0.8..1.2)).min(self.left);
         self.left -= wait;
         wait
@@ -82,7 +85,7 @@ impl Course {
         }
         let used = RECOVERY.max(after);
         self.left += wait.saturating_sub(used);
-        self.tries = u32::from(!self.left.is_zero());
+        (self.tries, self.doubled) = (self.all, 0);
         used
     }
 
@@ -90,11 +93,6 @@ impl Course {
     pub(super) fn give_back(&mut self, unused: Duration) {
         self.left += unused;
         self.doubled = self.doubled.saturating_sub(1);
-    }
-
-    /// Whether the next try is the last that counts.
-    pub(super) const fn is_at_last_try(&self) -> bool {
-        self.tries == 1
     }
 
     /// Whether the try that is under way is the last.
@@ -142,14 +140,12 @@ mod tests {
     #[test]
     fn one_that_waits_for_recovery_asks_every_second_until_its_patience_is_used_up() {
         let mut course = Course::new(&Settings { timeout: Duration::from_secs(15), tries: 5, ..Settings::default() });
-        while !course.is_at_last_try() {
-            course.next_wait(Some(Duration::from_millis(100)));
-        }
+        course.next_wait(Some(Duration::from_millis(100)));
         let mut waits = Vec::new();
         while !course.is_over() {
             waits.push(course.wait_for_recovery());
         }
-        assert!((11..=18).contains(&waits.len()), "{waits:?}");
+        assert!((12..=19).contains(&waits.len()), "{waits:?}");
         assert!(course.is_out_of_patience());
     }
 

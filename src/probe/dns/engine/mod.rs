@@ -217,7 +217,7 @@ impl Engine {
                 entered = self.admit(upstream) => entered,
             };
             let now = Instant::now();
-            let wait = if course.is_at_last_try() && self.is_cut_off() {
+            let wait = if self.is_cut_off() {
                 course.wait_for_recovery()
             } else {
                 course.next_wait(if upstream.is_secure() { None } else { Some(upstream.common.patience()) })
