@@ -125,6 +125,7 @@ async fn a_manifest_tells_what_was_in_effect_for_every_option_that_was_not_given
         "format",
         "helo-column",
         "input",
+        "metrics",
         "previous",
         "rejects",
         "shard",

@@ -311,6 +311,11 @@ mod tests {
         watch
     }
 
+    /// Whether a test is due after this answer, and at once.
+    fn suspects(watch: &mut Watch, said: Said) -> bool {
+        watch.note(said, 7).1 && watch.due() == Some(watch.tested)
+    }
+
     fn untrustworthy() -> Health {
         Health::Untrustworthy("lists everything".into())
     }
@@ -358,15 +363,15 @@ mod tests {
     #[test]
     fn identical_hits_in_a_row_raise_suspicion_and_after_a_good_test_twice_as_many() {
         let mut watch = watch();
-        let first = (1..=100).find(|_| watch.note(HIT, 7).1);
+        let first = (1..=100).find(|_| suspects(&mut watch, HIT));
         assert_eq!(first, Some(20));
         watch.begin(Instant::now());
         watch.end(Health::Healthy, 7);
-        let second = (1..=100).find(|_| watch.note(HIT, 7).1);
+        let second = (1..=100).find(|_| suspects(&mut watch, HIT));
         assert_eq!(second, Some(40));
         watch.begin(Instant::now());
         watch.end(Health::Healthy, 7);
-        let varied = (1..=100).find(|n| watch.note(if n % 2 == 0 { HIT } else { OTHER }, 7).1);
+        let varied = (1..=100).find(|n| suspects(&mut watch, if n % 2 == 0 { HIT } else { OTHER }));
         assert_eq!(varied, None, "different codes are not what a wildcard gives");
     }
 
@@ -378,9 +383,9 @@ mod tests {
             1 => OTHER,
             _ => Said::Unlisted,
         };
-        assert_eq!((1..=300).find(|n| watch.note(said(*n), 7).1), Some(200));
+        assert_eq!((1..=300).find(|n| suspects(&mut watch, said(*n))), Some(200));
         let mut watch = self::watch();
-        assert_eq!((1..=900).find(|n| watch.note(if n % 2 == 0 { HIT } else { Said::Unlisted }, 7).1), None);
+        assert_eq!((1..=900).find(|n| suspects(&mut watch, if n % 2 == 0 { HIT } else { Said::Unlisted })), None);
     }
 
     #[test]
