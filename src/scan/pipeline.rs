@@ -438,6 +438,7 @@ mod tests {
     use super::super::progress::get;
     use super::*;
     use crate::model::address::Allowed;
+    use crate::model::dns::{Answer, Data, Question};
     use crate::model::dnsbl::Quorum;
     use crate::model::introduction::Naming;
     use crate::model::name::Name;
@@ -470,7 +471,7 @@ mod tests {
         }
     }
 
-    fn prober() -> Prober<Zone> {
+    fn prober<L: Lookup>(lookup: L) -> Prober<L> {
         let naming = Naming::default();
         let limits = smtp::session::Limits::of(Profile::Census);
         let settings = Settings {
@@ -495,16 +496,16 @@ mod tests {
             memory: 1 << 20,
             scratch: std::env::temp_dir(),
         };
-        Prober::new(Zone::parse("example.org A 192.0.2.1").unwrap(), settings)
+        Prober::new(lookup, settings)
     }
 
-    fn parts(targets: usize, sink: Box<dyn Sink>, counts: &Arc<Counts>) -> Parts<Zone> {
+    fn parts<L: Lookup>(lookup: L, targets: usize, sink: Box<dyn Sink>, counts: &Arc<Counts>) -> Parts<L> {
         Parts {
             targets: (0..targets).map(|number| format!("host{number}.example.org")).collect(),
             sources: Vec::new(),
             known: None,
             plan: plan::Settings::default(),
-            prober: Arc::new(prober()),
+            prober: Arc::new(prober(lookup)),
             policy: Arc::new(Policy {
                 profile: Profile::Census,
                 naming: Naming::default(),
@@ -536,11 +537,68 @@ mod tests {
         }
     }
 
+    /// Breaks down at one question, once.
+    struct Breaks {
+        zone: Zone,
+        at: &'static str,
+        broken: std::sync::atomic::AtomicBool,
+    }
+
+    impl Lookup for Breaks {
+        async fn lookup(&self, question: &Question) -> Answer<Data> {
+            let broken = question.name.as_str() == self.at && self.broken.swap(true, Ordering::Relaxed);
+            assert!(broken || question.name.as_str() != self.at, "a fault of the probe's");
+            self.zone.lookup(question).await
+        }
+    }
+
+    /// Keeps of each row the target and why something is unknown.
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<(String, bool)>>>);
+
+    impl Sink for Kept {
+        fn write(&mut self, row: crate::model::assessment::Row<'_>) -> Result<(), Failure> {
+            let is_ours = row.assessment.unknown_why.iter().any(|(_, cause)| *cause == Cause::SelfFault);
+            self.0.lock().unwrap().push((row.evidence.target.text.to_string(), is_ours));
+            Ok(())
+        }
+
+        fn checkpoint(&mut self) -> Result<output::Checkpoint, Failure> {
+            unreachable!("there is no journal")
+        }
+
+        fn finish(self: Box<Self>, _ending: Ending) -> Result<(), Failure> {
+            Ok(())
+        }
+    }
+
+    /// Also where others wait for what the broken one was to find out for all of them.
+    #[tokio::test]
+    async fn a_panic_in_one_probe_costs_its_row_and_no_other() {
+        let zone = "example.org SOA ns.example.org\n".to_owned()
+            + &(0..60).map(|n| format!("host{n}.example.org MX 10 mx{}.example.org\n", n % 3)).collect::<String>()
+            + &(0..3).map(|n| format!("mx{n}.example.org A 192.0.2.{n}\n")).collect::<String>();
+        for at in ["host7.example.org", "mx1.example.org"] {
+            let counts = Arc::new(Counts::default());
+            let lookup = Breaks { zone: Zone::parse(&zone).unwrap(), at, broken: false.into() };
+            let kept = Kept::default();
+            let parts = Parts { concurrency: 20, ..parts(lookup, 60, Box::new(kept.clone()), &counts) };
+            let done = tokio::time::timeout(Duration::from_secs(20), run(parts)).await.expect("the run ends").unwrap();
+            assert!(done.complete);
+            let rows = kept.0.lock().unwrap().clone();
+            let targets: std::collections::BTreeSet<&String> = rows.iter().map(|(target, _)| target).collect();
+            assert_eq!((rows.len(), targets.len()), (60, 60), "{at}");
+            let ours: Vec<_> = rows.iter().filter(|(_, is_ours)| *is_ours).collect();
+            assert_eq!(ours.len(), 1, "{at}: {ours:?}");
+        }
+    }
+
     #[tokio::test]
     async fn a_reader_that_waits_for_its_window_is_freed_when_the_writer_fails() {
         let counts = Arc::new(Counts::default());
         let sink = Full { counts: Arc::clone(&counts), after: 4 };
-        let run = run(parts(100, Box::new(sink), &counts));
+        let zone = Zone::parse("example.org A 192.0.2.1").unwrap();
+        let run = run(parts(zone, 100, Box::new(sink), &counts));
         let ended = tokio::time::timeout(Duration::from_secs(20), run).await.expect("the run ends");
         assert!(matches!(ended, Err(Error::Output(Failure::Io { .. }))));
     }
