@@ -19,8 +19,9 @@ impl Random {
     }
 }
 
-/// Kills the scan so often, at any moment within this time after its start. Gives how often it came to its end meanwhile.
-fn kill(scan: &Scan, wanted: &[String], kills: usize, within: Duration) -> usize {
+/// Kills the scan so often, at any moment within this time after its start. Gives how often it came to its end meanwhile, and what
+/// was done before the last start.
+fn kill(scan: &Scan, wanted: &[String], kills: usize, within: Duration) -> (usize, String) {
     let seed = std::process::id().into();
     let mut random = Random(seed);
     let (mut killed, mut ended) = (0, 0);
@@ -43,8 +44,9 @@ fn kill(scan: &Scan, wanted: &[String], kills: usize, within: Duration) -> usize
         }
     }
     scan.run(0);
+    let done = scan.said().lines().find(|line| line.contains("resumed: ")).unwrap_or("nothing").to_owned();
     check(scan, wanted);
-    ended
+    (ended, done)
 }
 
 /// The end of a run that was killed however often: whole, and nothing more to do.
@@ -83,10 +85,10 @@ fn in_the_middle(output: &'static str, evidence: Option<&'static str>) {
     // A start takes its time; what is left of it after the kills is done at the end.
     let within = start_takes(&scan) + took.mul_f64(1.6) / u32::try_from(kills).unwrap();
     let begun = Instant::now();
-    let ended = kill(&scan, &wanted, kills, within);
+    let (ended, done) = kill(&scan, &wanted, kills, within);
     println!(
-        "{output}: {kills} kills within {within:?} of a start in {:?}, {} rows as in the undisturbed run of {took:?}, \
-         which came to its end {} times",
+        "{output}: {kills} kills within {within:?} of a start in {:?}, {} rows as in the undisturbed run of {took:?}; {} ends, \
+         before the last start: {done}",
         begun.elapsed(),
         wanted.len(),
         ended + 1
@@ -97,7 +99,8 @@ fn in_the_middle(output: &'static str, evidence: Option<&'static str>) {
 fn start_takes(scan: &Scan) -> Duration {
     let begun = Instant::now();
     let mut child = scan.start();
-    super::run::wait_for("a journal", &mut child, || scan.beside(".journal").exists());
+    let has_rows = || fs::metadata(scan.beside(".part")).is_ok_and(|file| file.len() > 5_000);
+    super::run::wait_for("rows", &mut child, has_rows);
     let took = begun.elapsed();
     child.kill().unwrap();
     child.wait().unwrap();
@@ -143,7 +146,7 @@ fn killed_at_the_end_no_file_is_missing_or_torn() {
         scan.run(0);
         let took = begun.elapsed();
         scan.clear();
-        let ended = kill(&scan, &wanted, kills, took.mul_f64(1.2));
+        let (ended, _) = kill(&scan, &wanted, kills, took.mul_f64(1.2));
         println!("{output}: {kills} kills of a run of {took:?}, {} ends", ended + 1);
     }
 }
