@@ -17,6 +17,8 @@ mod disk;
 mod kill;
 #[path = "faults/resolver.rs"]
 mod resolver;
+#[path = "faults/resume.rs"]
+mod resume;
 #[path = "faults/run.rs"]
 mod run;
 #[path = "faults/signals.rs"]
