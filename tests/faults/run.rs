@@ -86,7 +86,7 @@ impl Scan {
     /// All is under its final name, and nothing else is left.
     pub(crate) fn assert_finished(&self) {
         for name in [Some(self.output), self.evidence].into_iter().flatten() {
-            assert!(self.folder.join(name).exists(), "{name} is missing: {}", self.said());
+            assert!(self.folder.join(name).exists(), "{name} is missing");
         }
         let names = fs::read_dir(&self.folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
         let working = |name: &String| [".part", ".journal", ".lock"].iter().any(|mark| name.contains(mark));

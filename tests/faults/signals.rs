@@ -68,7 +68,7 @@ fn the_second_signal_stops_at_once_and_the_next_start_goes_on() {
 }
 
 #[test]
-fn a_reader_of_the_rows_that_goes_away_is_a_good_end_and_a_closed_output_is_none_at_all() {
+fn a_reader_of_the_rows_that_goes_away_is_a_good_end() {
     let words = ["scan", "--lab", "--lab-domains", "20000", "--no-starttls", "--progress", "none"];
     let mut child = Command::new(PROGRAM).args(words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut rows = BufReader::new(child.stdout.take().unwrap());
@@ -80,4 +80,17 @@ fn a_reader_of_the_rows_that_goes_away_is_a_good_end_and_a_closed_output_is_none
     }
     drop(rows);
     assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+/// What is written into a file goes nowhere else, and nothing else goes into it, where all that a program usually has is closed.
+#[test]
+fn without_any_open_stream_the_rows_are_as_ever() {
+    let (wanted, _) = undisturbed(300, &[]);
+    let folder = tempfile::tempdir().unwrap();
+    let scan = Scan::new(folder.path(), "out.csv", 300);
+    let words: Vec<String> = scan.words().into_iter().map(|word| format!("'{word}'")).collect();
+    let closed = format!("exec '{PROGRAM}' {} <&- >&- 2>&-", words.join(" "));
+    assert_eq!(Command::new("sh").args(["-c", &closed]).status().unwrap().code(), Some(0));
+    scan.assert_finished();
+    assert_same(&scan.rows(), &wanted, "out.csv");
 }
