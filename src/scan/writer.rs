@@ -54,9 +54,11 @@ impl Writer {
                 next += 1;
             }
         }
-        // Only a run that was cut short leaves gaps.
-        for judged in early.values() {
-            self.row(judged)?;
+        // Only a run that was cut short leaves gaps. Behind them its next start would break the order: it does those again.
+        if self.journal.is_none() {
+            for judged in early.values() {
+                self.row(judged)?;
+            }
         }
         Ok(self)
     }

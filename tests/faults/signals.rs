@@ -52,6 +52,27 @@ fn go_on(signals: &[&str], says: &str) {
 }
 
 #[test]
+fn rows_in_the_order_of_the_input_stay_so_over_an_interruption() {
+    let folder = tempfile::tempdir().unwrap();
+    let scan = Scan::new(folder.path(), "out.csv", TARGETS).with(&[
+        "--order",
+        "input",
+        "--smtp-rate",
+        "200",
+        "--no-dnsbl",
+        "--checkpoint",
+        "50ms",
+    ]);
+    stopped(&scan, &["INT", "INT"]);
+    scan.run(0);
+    scan.assert_finished();
+    let mut reader = csv::Reader::from_path(scan.path()).unwrap();
+    let at = reader.headers().unwrap().iter().position(|name| name == "line").unwrap();
+    let lines: Vec<u64> = reader.records().map(|record| record.unwrap()[at].parse().unwrap()).collect();
+    assert!(lines.is_sorted() && lines.len() > TARGETS, "{} rows", lines.len());
+}
+
+#[test]
 fn an_interrupt_drains_and_the_next_start_goes_on() {
     go_on(&["INT"], "dropped 0");
 }
