@@ -575,9 +575,10 @@ mod tests {
     /// Also where others wait for what the broken one was to find out for all of them.
     #[tokio::test]
     async fn a_panic_in_one_probe_costs_its_row_and_no_other() {
-        let zone = "example.org SOA ns.example.org\n".to_owned()
-            + &(0..60).map(|n| format!("host{n}.example.org MX 10 mx{}.example.org\n", n % 3)).collect::<String>()
-            + &(0..3).map(|n| format!("mx{n}.example.org A 192.0.2.{n}\n")).collect::<String>();
+        let domains = (0..60).map(|n| format!("host{n}.example.org MX 10 mx{}.example.org", n % 3));
+        let servers = (0..3).map(|n| format!("mx{n}.example.org A 192.0.2.{n}"));
+        let zone: Vec<String> = domains.chain(servers).chain(["example.org SOA ns.example.org".to_owned()]).collect();
+        let zone = zone.join("\n");
         for at in ["host7.example.org", "mx1.example.org"] {
             let counts = Arc::new(Counts::default());
             let lookup = Breaks { zone: Zone::parse(&zone).unwrap(), at, broken: false.into() };

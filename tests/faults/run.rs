@@ -70,6 +70,12 @@ impl Scan {
         fs::read_to_string(self.folder.join("said")).unwrap()
     }
 
+    /// How many targets were done already when it was started last; 0 where it was stopped before it said so.
+    pub(crate) fn resumed(&self) -> usize {
+        let said = self.said();
+        said.split_once("resumed: ").map_or(0, |(_, rest)| rest.split(' ').next().unwrap().parse().unwrap())
+    }
+
     /// Runs it to its end, which must be this one.
     pub(crate) fn run(&self, code: i32) {
         let status = self.start().wait().unwrap();
