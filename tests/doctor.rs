@@ -5,10 +5,10 @@
     reason = "a test may fail by panic, also in its own functions"
 )]
 
-#[allow(dead_code, reason = "shared with the tests of the DNS engine, which use all of it")]
+#[expect(dead_code, reason = "shared with the tests of the DNS engine, which use all of it")]
 #[path = "hostile/message.rs"]
 mod message;
-#[allow(dead_code, reason = "shared with the tests of the DNS engine, which use all of it")]
+#[expect(dead_code, reason = "shared with the tests of the DNS engine, which use all of it")]
 #[path = "hostile/server.rs"]
 mod server;
 
