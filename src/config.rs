@@ -13,6 +13,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde_json::json;
 
+use crate::cli::doctor as typed_doctor;
 use crate::cli::judge::Judge;
 use crate::cli::lab as typed_lab;
 use crate::cli::lists::{Lists, ListsFormat};
@@ -21,11 +22,13 @@ use crate::cli::observe::{LogFormat, Observe};
 use crate::cli::rows;
 use crate::cli::scan as typed;
 use crate::cli::tables::Tables as Folder;
+use crate::doctor;
 use crate::input;
 use crate::lab::farm::{self, MODES, Mode};
 use crate::lab::{self, Lab, Numbering};
 use crate::lists;
 use crate::model::address::Allowed;
+use crate::model::dns::{Question, RecordType};
 use crate::model::introduction::Naming;
 use crate::model::name::Name;
 use crate::model::tables::{self, Given, Table, Tables};
@@ -70,6 +73,8 @@ const IN_FLIGHT: usize = 1_000;
 const IN_FLIGHT_PER_MIB: usize = 50;
 /// Descriptors for everything that is no SMTP connection: files, resolver sockets, the runtime.
 const OTHER_DESCRIPTORS: u64 = 200;
+/// Fewer in all, and there is nothing to be done with them.
+const LEAST_DESCRIPTORS: u64 = 256;
 /// Patience with a resolver over all repetitions: one recursive resolver's own patience with the world.
 const DNS_PATIENCE: Duration = Duration::from_secs(15);
 
@@ -104,6 +109,12 @@ pub enum Error {
     /// `--relay`.
     #[error("--relay {0:?} is no network")]
     Relay(String),
+    /// `--port25`.
+    #[error("--port25 {0:?} is no server: write a host name or an address, with or without a port")]
+    Peer(String),
+    /// `--bogus`.
+    #[error("--bogus {0:?} is no domain name")]
+    Bogus(String),
     /// `--receiver`.
     #[error("--receiver {0:?} is neither a host name nor an address")]
     Receiver(String),
@@ -480,6 +491,109 @@ pub fn lists(args: &Lists) -> Result<lists::Job, Error> {
     })
 }
 
+/// What to examine, by the options typed, and the lab it stands in.
+pub async fn doctor(args: &typed_doctor::Doctor) -> Result<(doctor::Job, Option<Lab>), Error> {
+    let lab = if args.lab { Some(Lab::start(lab::Settings::default()).await?) } else { None };
+    let world = lab.as_ref();
+    let tables = tables(&args.tables)?;
+    let naming = if world.is_some() { Naming::in_lab() } else { Naming::built_in() }.by(tables);
+    let (lists, terms) = lists_to_test(args, world)?;
+    // The lab's machine is that of its first server.
+    let first = world.and_then(|lab| lab.truth().find(|truth| truth.address.is_some() && truth.exchange.is_some()));
+    let helo = args.helo.clone().or_else(|| first.as_ref()?.exchange.as_ref().map(ToString::to_string));
+    let helo = helo.unwrap_or_else(own_name);
+    let addresses = match &args.address[..] {
+        [] => first.and_then(|truth| truth.address).into_iter().collect(),
+        given => given.to_vec(),
+    };
+    let name = |text: &str| Name::parse(text).map_err(|_| Error::Bogus(text.to_owned()));
+    let (signed, bogus) = match world {
+        // Names of its scenarios.
+        Some(_) => ((name("s64.lab.test")?, RecordType::Mx), name("mail.bogus.s24.lab.test")?),
+        None => ((Name::root(), RecordType::Soa), name("dnssec-failed.org")?),
+    };
+    let bogus = args.bogus.as_deref().map(name).transpose()?.unwrap_or(bogus);
+    let caller = caller_of_doctor(&helo, naming, world)?;
+    let job = doctor::Job {
+        resolvers: match world {
+            _ if !args.resolver.is_empty() => args.resolver.clone(),
+            Some(lab) => vec![lab.resolver().into()],
+            None => system_upstreams()?,
+        },
+        timeout: args.dns_timeout.unwrap_or(DNS_PATIENCE),
+        in_flight: if world.is_some() { LAB_QUESTIONS } else { dns::Settings::default().in_flight },
+        families: Families { v4: !args.ipv6_only, v6: !args.ipv4_only },
+        addresses,
+        helo,
+        naming,
+        allowed: Allowed::new(allowed(&args.allow_special, world)?),
+        state: (world.is_none() && !lists.is_empty()).then(|| state(args.state.as_deref())),
+        lists,
+        terms,
+        dnsbl_rate: if world.is_some() { 0.0 } else { DNSBL_RATE },
+        signed: Question { name: signed.0, kind: signed.1 },
+        bogus: Question { name: bogus, kind: RecordType::A },
+        burst: args.rate_test,
+        peer: args.port25.as_deref().map(peer).transpose()?,
+        caller,
+        endpoint: endpoint(world),
+        needs: doctor::Needs { least: LEAST_DESCRIPTORS, others: OTHER_DESCRIPTORS, sessions: SOCKETS as u64 },
+        format: match args.format {
+            typed_doctor::DoctorFormat::Text => doctor::Format::Text,
+            typed_doctor::DoctorFormat::Json => doctor::Format::Json,
+        },
+        quiet: args.quiet,
+        colour: std::io::stdout().is_terminal() && colour_wanted(),
+        fail_on: match args.fail_on {
+            typed_doctor::DoctorFailOn::Fault => Some(doctor::Status::Fault),
+            typed_doctor::DoctorFailOn::Warning => Some(doctor::Status::Warning),
+            typed_doctor::DoctorFailOn::Never => None,
+        },
+    };
+    Ok((job, lab))
+}
+
+/// The lists a scan with these options would ask.
+fn lists_to_test(
+    args: &typed_doctor::Doctor,
+    lab: Option<&Lab>,
+) -> Result<(Vec<crate::model::dnsbl::List>, Vec<catalogue::Terms>), Error> {
+    if let Some(lab) = lab
+        && args.dnsbl.is_empty()
+        && args.dnsbl_file.is_empty()
+        && !args.no_dnsbl
+    {
+        return Ok((lab.lists().0, Vec::new()));
+    }
+    let request = catalogue::Request { zones: zones(&args.dnsbl), files: args.dnsbl_file.clone(), none: args.no_dnsbl };
+    let Chosen { lists, terms, .. } = catalogue::choose(&request)?;
+    Ok((lists, terms))
+}
+
+/// How the one server is greeted that may be dialled; not at all by a name that is none, which is the fault to mend first.
+fn caller_of_doctor(helo: &str, naming: Naming, lab: Option<&Lab>) -> Result<Option<Caller>, Error> {
+    let Some(name) = greetable(helo, naming) else { return Ok(None) };
+    let roots = lab.map(Lab::roots).unwrap_or_default();
+    let tls = Some(Arc::new(tls::Client::new(&roots)?));
+    Ok(Some(Caller { helo: name, tls, limits: Limits::of(Profile::Census), naming }))
+}
+
+/// A server as it is typed.
+fn peer(text: &str) -> Result<doctor::Peer, Error> {
+    if let Ok(address) = text.parse::<SocketAddr>() {
+        return Ok(doctor::Peer::Address(address));
+    }
+    if let Ok(address) = text.parse::<std::net::IpAddr>() {
+        return Ok(doctor::Peer::Address((address, 25).into()));
+    }
+    let wrong = || Error::Peer(text.to_owned());
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) => (host, port.parse::<u16>().ok().filter(|port| *port > 0).ok_or_else(wrong)?),
+        None => (text, 25),
+    };
+    Ok(doctor::Peer::Name(Name::parse(host).map_err(|_| wrong())?, port))
+}
+
 /// The resolvers of this machine.
 fn system_upstreams() -> Result<Vec<dns::Server>, Error> {
     let upstreams = dns::system_upstreams().map_err(Error::Resolver)?;
@@ -524,7 +638,7 @@ pub fn tables(typed: &Folder) -> Result<&'static Tables, Error> {
 /// Raises the soft limit to the hard one; says how many descriptors there are.
 fn descriptors() -> Result<(u64, Vec<String>), Error> {
     let limit = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(1024);
-    if limit < 256 {
+    if limit < LEAST_DESCRIPTORS {
         return Err(Error::Descriptors(limit));
     }
     Ok((limit, Vec::new()))
@@ -618,16 +732,14 @@ fn caller(args: &typed::Scan, profile: Profile, naming: Naming, lab: Option<&Lab
         (None, Some(_)) => "scanner.lab.test".to_owned(),
         (None, None) => own_name(),
     };
-    let (class, _) = naming.classify(helo.as_bytes());
-    // A placeholder is bogus as an introduction, but whoever scans only his own laboratory may well be called so.
-    let name = Name::parse(&helo).ok().filter(|_| {
-        matches!(class, IntroductionClass::Fqdn | IntroductionClass::SpecialUse | IntroductionClass::ExampleDomain)
-    });
-    let name = match name {
+    let name = match greetable(&helo, naming) {
         Some(name) => name,
         // Nobody is greeted.
         None if args.helo.is_none() && !wanted(args).smtp => Name::trusted("localhost".to_owned()),
-        None => return Err(Error::Helo { name: helo, class }),
+        None => {
+            let (class, _) = naming.classify(helo.as_bytes());
+            return Err(Error::Helo { name: helo, class });
+        }
     };
     let limits = Limits::of(profile);
     let limits = Limits {
@@ -639,6 +751,15 @@ fn caller(args: &typed::Scan, profile: Profile, naming: Naming, lab: Option<&Lab
     let roots = lab.map(Lab::roots).unwrap_or_default();
     let tls = if args.no_starttls { None } else { Some(Arc::new(tls::Client::new(&roots)?)) };
     Ok(Caller { helo: name, tls, limits, naming })
+}
+
+/// A name that servers can be greeted with.
+fn greetable(helo: &str, naming: Naming) -> Option<Name> {
+    let (class, _) = naming.classify(helo.as_bytes());
+    // A placeholder is bogus as an introduction, but whoever scans only his own laboratory may well be called so.
+    Name::parse(helo).ok().filter(|_| {
+        matches!(class, IntroductionClass::Fqdn | IntroductionClass::SpecialUse | IntroductionClass::ExampleDomain)
+    })
 }
 
 /// This machine's FQDN: the kernel's host name, or where that is short, the full one that /etc/hosts gives it.

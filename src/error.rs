@@ -2,7 +2,7 @@
 //! Comes in: a stage's error. Goes out: a chain of messages for a person, and a number for a script.
 //! A remote's misbehaviour never gets here: it is evidence.
 
-use crate::{cli, config, lab, lists, observe, output, scan};
+use crate::{cli, config, doctor, lab, lists, observe, output, scan};
 
 /// Any error of ours.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +16,9 @@ pub enum Error {
     /// The loopback world.
     #[error("cannot start the lab")]
     Lab(#[from] lab::Error),
+    /// Examining this machine.
+    #[error(transparent)]
+    Doctor(#[from] doctor::Error),
     /// Testing blocklists.
     #[error(transparent)]
     Lists(#[from] lists::Error),
@@ -41,7 +44,7 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::File(_) | Self::Config(_) | Self::NoFinding(_) | Self::NoCommand(_) => 2,
-            Self::Lab(_) | Self::Lists(_) | Self::Print(_) => 4,
+            Self::Doctor(_) | Self::Lab(_) | Self::Lists(_) | Self::Print(_) => 4,
             Self::Observe(error) => error.exit_code(),
             Self::Scan(error) => error.exit_code(),
         }

@@ -17,7 +17,7 @@ use mxcensus::output::schema;
 use mxcensus::scan::progress::{one_line, say_plainly};
 use mxcensus::scan::rejudge::Outcome as Judged;
 use mxcensus::scan::stop::{Level, Stop};
-use mxcensus::{config, judge, lists, observe, scan};
+use mxcensus::{config, doctor, judge, lists, observe, scan};
 
 /// A session's evidence is dozens of small pieces, made by one thread and freed by another: with the system's allocator that is
 /// a third of the program's own time.
@@ -84,6 +84,7 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
             let outcome = scan::run(meant.job, Stop::default()).await?;
             Ok(ExitCode::from(outcome.exit_code()))
         }),
+        Command::Doctor(args) => examine(&args),
         Command::Judge(args) => {
             let job = config::judge(args)?;
             let outcome = runtime().block_on(scan::rejudge::run(job, Stop::default()))?;
@@ -159,6 +160,19 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
             print(&String::from_utf8_lossy(&page))
         }
     }
+}
+
+/// Examines this machine, or one of the lab's.
+fn examine(args: &cli::doctor::Doctor) -> Result<ExitCode, Error> {
+    let doctor::Shown { page, complaint, reached_fail_on } = runtime().block_on(async {
+        let (job, _lab) = config::doctor(args).await?;
+        Ok::<_, Error>(doctor::run(&job).await?)
+    })?;
+    if let Some(complaint) = complaint {
+        say_plainly(&format!("warning: {complaint}"));
+    }
+    let printed = print(&page)?;
+    Ok(if reached_fail_on { ExitCode::from(1) } else { printed })
 }
 
 fn runtime() -> tokio::runtime::Runtime {

@@ -18,11 +18,13 @@ const MAY_ENTER: &[(&str, &[&str])] = &[
     ("observe", &["model"]),
     // Shows the catalogue, and tests lists as a scan does.
     ("lists", &["model", "probe"]),
+    // Asks as a scan does, and of reverse names what the rules ask.
+    ("doctor", &["model", "probe", "judge"]),
     ("scan", &["model", "input", "plan", "probe", "judge", "output", "report"]),
     // Takes a resolver as the one who asks it reads it.
     ("cli", &["probe"]),
-    ("config", &["model", "input", "plan", "probe", "output", "scan", "cli", "lab", "lists", "observe"]),
-    ("error", &["cli", "config", "lab", "lists", "observe", "output", "scan"]),
+    ("config", &["model", "input", "plan", "probe", "output", "scan", "cli", "lab", "lists", "observe", "doctor"]),
+    ("error", &["cli", "config", "doctor", "lab", "lists", "observe", "output", "scan"]),
 ];
 
 /// Where a foreign crate stops.
@@ -45,7 +47,7 @@ const STAYS_IN: &[(&str, &[&str])] = &[
     ("rayon", &["src/scan/rejudge.rs"]),
     ("rcgen", &["src/lab/", "src/probe/dns/", "src/probe/smtp/"]),
     ("rustls", &["src/lab/", "src/probe/dns/", "src/probe/smtp/"]),
-    ("rlimit", &["src/config.rs"]),
+    ("rlimit", &["src/config.rs", "src/doctor/gather.rs"]),
     // In `judge` only for its cases, which are files.
     ("toml", &["src/cli/file.rs", "src/probe/dnsbl/", "src/judge/cases/"]),
 ];

@@ -2,6 +2,7 @@
 //! Comes in: the command line and a configuration file of the same names. Goes out: arguments, unjudged.
 //! Nothing here knows a default that has to be derived: that is `config`'s.
 
+pub mod doctor;
 pub mod file;
 pub mod judge;
 pub mod lab;
@@ -41,6 +42,8 @@ pub struct Cli {
 pub enum Command {
     /// Scan a list of mail servers and judge them: the main job
     Scan(Box<scan::Scan>),
+    /// Whether this machine is fit to scan: its names, its resolvers, its limits
+    Doctor(Box<doctor::Doctor>),
     /// Judge the evidence of earlier scans again, without a packet
     Judge(judge::Judge),
     /// Join the outputs of shards, or of scans of different lists, into one

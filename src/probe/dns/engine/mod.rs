@@ -83,6 +83,20 @@ impl Engine {
         self.counters.read()
     }
 
+    /// Asks the first upstream over TCP, whatever would fit a datagram: whether long answers can be had there. One try.
+    pub async fn over_tcp(&self, question: &Question) -> Answer<Data> {
+        let Some(section) = wire::question(question, Case::Plain) else { return Observed::failed(Cause::Malformed) };
+        let mut course = Course::new(&self.settings);
+        let manner = Manner { edns: true, checking_disabled: false };
+        let reply = self.by_tcp(&Ticket::new(section), manner, &mut course).await;
+        match reply.map(|bytes| reply::read(&bytes, question)) {
+            Ok(Reading::Fact(fact)) => fact.answer,
+            Ok(Reading::Trouble(trouble)) => Observed::Failed(trouble.failure),
+            Ok(Reading::Truncated) => Observed::failed(Cause::Truncated),
+            Err(error) => Observed::Failed(tcp_trouble(Cause::ResolverDown, &error).failure),
+        }
+    }
+
     /// Asks until there is a fact, or no way out of the trouble is left.
     async fn settle(&self, question: &Question) -> Told {
         let case = if self.plain.load(Relaxed) { Case::Plain } else { Case::Mixed };
