@@ -6,6 +6,7 @@
 
 pub mod change;
 mod page;
+mod pairs;
 pub mod records;
 mod runs;
 mod sorted;
@@ -16,16 +17,16 @@ use serde_json::Value;
 
 use self::change::compare;
 use self::page::Page;
+use self::pairs::{Pairs, key, place};
 use self::records::Records;
-use self::sorted::{Record, Sorted, Sorter};
+use self::sorted::{Sorted, Sorter};
 use super::Error as Fault;
 use super::journal::Before;
 use super::progress::{one_line, say_plainly};
 use crate::input::results::{Compared, Form, Results};
-use crate::model::standing::{Place, Standing};
+use crate::model::standing::Standing;
 use crate::model::words::Severity;
 use crate::output::columns::SCHEMA_VERSION;
-use crate::output::csv::{Formulas, cell, restore};
 use crate::output::{self, Format, Lines, Lock};
 
 /// Everything a run needs to know.
@@ -83,7 +84,7 @@ pub fn run(job: &Job) -> Result<Outcome, Fault> {
     }
     let scratch = std::env::temp_dir();
     let sort = |path: &Path| sorted(path, Sorter::new(scratch.clone()));
-    let ((mut old, old_rows), (mut new, new_rows)) = (sort(&job.old)?, sort(&job.new)?);
+    let ((old, old_rows), (new, new_rows)) = (sort(&job.old)?, sort(&job.new)?);
     let rows = [old_rows, new_rows];
 
     let mut page = Page::new(job.limit, job.colour);
@@ -93,7 +94,8 @@ pub fn run(job: &Job) -> Result<Outcome, Fault> {
     };
     let mut records = job.format.map(begin).transpose()?;
     let mut reached_fail_on = false;
-    while let Some((key, was, is)) = pair(&mut old, &mut new).map_err(unsorted)? {
+    let mut pairs = Pairs::new(old, new);
+    while let Some((key, was, is)) = pairs.next().map_err(unsorted)? {
         if was == is {
             continue;
         }
@@ -139,96 +141,6 @@ const fn unsorted(source: std::io::Error) -> Fault {
     Fault::System { what: "sort rows in a temporary file", source }
 }
 
-/// A place as a text of its own: the same for one place in every form of file, and nothing in it steers a terminal.
-fn key(place: &Place, is_csv: bool) -> String {
-    let texts = [&place.target, &place.exchange, &place.address, &place.introduction];
-    let texts = texts.map(|text| cell(if is_csv { restore(text) } else { text }, Formulas::Raw));
-    texts.join("\0")
-}
-
-fn place(key: &[u8]) -> Place {
-    let text = String::from_utf8_lossy(key);
-    let mut texts = text.split('\0').map(str::to_owned);
-    let mut next = || texts.next().unwrap_or_default();
-    Place { target: next(), exchange: next(), address: next(), introduction: next() }
-}
-
 fn standing(bytes: &[u8]) -> Standing {
     postcard::from_bytes(bytes).expect("it was written by this process")
-}
-
-/// A key, and what each side has of it.
-type Pair = (Vec<u8>, Option<Vec<u8>>, Option<Vec<u8>>);
-
-/// The next place, and what stands there on each side.
-fn pair(old: &mut Sorted, new: &mut Sorted) -> std::io::Result<Option<Pair>> {
-    let order = match (old.key(), new.key()) {
-        (None, None) => return Ok(None),
-        (Some(_), None) => std::cmp::Ordering::Less,
-        (None, Some(_)) => std::cmp::Ordering::Greater,
-        (Some(one), Some(other)) => one.cmp(other),
-    };
-    let was = if order.is_le() { old.next()? } else { None };
-    let is = if order.is_ge() { new.next()? } else { None };
-    let rest = |record: Option<Record>| record.map(|record| (record.key, record.rest)).unzip();
-    let ((one, was), (other, is)) = (rest(was), rest(is));
-    Ok(one.or(other).map(|key| (key, was, is)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Sorted in so little memory, each record with its key's number.
-    fn side(keys: &[u32], most: usize) -> Sorted {
-        let mut sorter = Sorter::with(most, std::env::temp_dir());
-        for (at, key) in (0_u32..).zip(keys) {
-            sorter.add(&key.to_be_bytes(), &at.to_be_bytes()).unwrap();
-        }
-        sorter.finish().unwrap()
-    }
-
-    fn pairs(old: &[u32], new: &[u32], most: usize) -> Vec<(u32, Option<u32>, Option<u32>)> {
-        let number = |bytes: Vec<u8>| u32::from_be_bytes(bytes.try_into().unwrap());
-        let (mut old, mut new) = (side(old, most), side(new, most));
-        let mut all = Vec::new();
-        while let Some((key, was, is)) = pair(&mut old, &mut new).unwrap() {
-            all.push((number(key), was.map(number), is.map(number)));
-        }
-        all
-    }
-
-    #[test]
-    fn rows_of_one_place_are_paired_in_their_order_and_none_is_lost() {
-        assert_eq!(
-            pairs(&[7, 5, 7, 7], &[7, 9, 7], 10_000),
-            [(5, Some(1), None), (7, Some(0), Some(0)), (7, Some(2), Some(2)), (7, Some(3), None), (9, None, Some(1))]
-        );
-        assert_eq!(pairs(&[], &[], 10), []);
-    }
-
-    #[test]
-    fn what_memory_does_not_hold_is_paired_as_if_it_did() {
-        let some = |step: u32| (0..3_000_u32).map(|n| n.wrapping_mul(step) % 997).collect::<Vec<_>>();
-        let (old, new) = (some(2_654_435_761), some(40_503));
-        let paired = pairs(&old, &new, 1 << 20);
-        assert_eq!(pairs(&old, &new, 1_000), paired);
-        assert_eq!(paired.iter().filter(|(_, was, _)| was.is_some()).count(), 3_000);
-        assert_eq!(paired.iter().filter(|(_, _, is)| is.is_some()).count(), 3_000);
-    }
-
-    #[test]
-    fn a_place_has_one_key_in_every_form_of_file() {
-        let there = Place {
-            target: "=1+1".to_owned(),
-            exchange: "mx.example".to_owned(),
-            address: "192.0.2.1".to_owned(),
-            introduction: "a\u{1b}[2J\u{202e}".to_owned(),
-        };
-        let in_csv =
-            Place { target: "'=1+1".to_owned(), introduction: r"a\x1B[2J\xE2\x80\xAE".to_owned(), ..there.clone() };
-        let key = key(&there, false);
-        assert_eq!(key, super::key(&in_csv, true));
-        assert_eq!(place(key.as_bytes()), Place { target: there.target, ..in_csv });
-    }
 }
