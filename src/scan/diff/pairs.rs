@@ -54,7 +54,7 @@ impl Side {
         let prefix = prefix(key).filter(|prefix| other.is_next(prefix) && !self.is_next(prefix));
         let kept = prefix.map(|prefix| StandIn { prefix, rest: rest.to_vec() });
         let is_kept = kept.is_some();
-        self.stand_in = kept.or(self.stand_in.take());
+        self.stand_in = kept.or_else(|| self.stand_in.take());
         is_kept
     }
 }
