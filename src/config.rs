@@ -7,12 +7,14 @@ use std::fs::{self, File};
 use std::io::{IsTerminal as _, Read as _};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
+use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
 use serde_json::json;
 
+use crate::cli::diff::{Diff, DiffFormat};
 use crate::cli::doctor as typed_doctor;
 use crate::cli::judge::Judge;
 use crate::cli::lab as typed_lab;
@@ -45,7 +47,7 @@ use crate::probe::smtp::session::{Caller, Limits};
 use crate::probe::smtp::tls;
 use crate::probe::{self, Again, Families, Wanted, dns};
 use crate::scan::progress::Show;
-use crate::scan::{Changes, Feed, Job, merge, rejudge};
+use crate::scan::{Changes, Feed, Job, diff, merge, rejudge};
 
 /// Questions a second in all: what one recursive resolver on a small machine answers without effort.
 const DNS_RATE: f64 = 5_000.0;
@@ -106,6 +108,9 @@ pub enum Error {
     /// `--allow-special`.
     #[error("--allow-special {0:?} is neither a network nor `all`")]
     AllowSpecial(String),
+    /// Changes into a file whose name says another form.
+    #[error("changes are told as text, csv or jsonl, and the name of {} does not go with that", .0.display())]
+    ChangesName(PathBuf),
     /// `--relay`.
     #[error("--relay {0:?} is no network")]
     Relay(String),
@@ -405,6 +410,39 @@ pub fn merge(args: Merge) -> Result<merge::Job, Error> {
         parts: args.parts,
         output: Some(args.output).filter(|path| path != Path::new("-")),
         partial: args.partial,
+        quiet: args.quiet,
+    })
+}
+
+/// What comparing two outputs has to do, by the options typed.
+pub fn diff(args: Diff) -> Result<diff::Job, Error> {
+    if [&args.old, &args.new].iter().all(|path| path.as_os_str() == "-") {
+        return Err(Error::StdinTwice);
+    }
+    let output = args.output.filter(|path| path != Path::new("-"));
+    let outputs = output.as_deref().map(files_of_output).unwrap_or_default();
+    unread(&[("OLD", slice::from_ref(&args.old)), ("NEW", slice::from_ref(&args.new))], &[("--output", &outputs)])?;
+    let named = output.as_deref().and_then(|path| output::format_of(Some(path), None).ok()).map(|(format, _)| format);
+    let format = match args.format {
+        Some(DiffFormat::Text) => None,
+        Some(DiffFormat::Csv) => Some(output::Format::Csv),
+        Some(DiffFormat::Jsonl) => Some(output::Format::Jsonl),
+        None => named,
+    };
+    if let Some(path) = output
+        .as_ref()
+        .filter(|_| named.is_some_and(|named| format != Some(named)) || format == Some(output::Format::Parquet))
+    {
+        return Err(Error::ChangesName(path.clone()));
+    }
+    Ok(diff::Job {
+        colour: output.is_none() && std::io::stdout().is_terminal() && colour_wanted(),
+        old: args.old,
+        new: args.new,
+        output,
+        format,
+        limit: args.limit,
+        fail_on: fail_on(args.fail_on),
         quiet: args.quiet,
     })
 }

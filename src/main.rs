@@ -99,6 +99,10 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
             let outcome = scan::merge::run(&config::merge(args)?)?;
             Ok(if outcome.complete { ExitCode::SUCCESS } else { ExitCode::from(3) })
         }
+        Command::Diff(args) => {
+            let outcome = scan::diff::run(&config::diff(args)?)?;
+            Ok(if outcome.reached_fail_on { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+        }
         Command::Lab(args) => runtime().block_on(lab(&args)),
         Command::Observe(args) => {
             let quiet = args.quiet;

@@ -167,7 +167,15 @@ fn foreign_crates_stop_at_their_one_place() {
 /// Files of `scan` that work on what is stored: to judge or to join it again, no packet is sent.
 #[test]
 fn what_is_stored_is_worked_on_without_the_network() {
-    let stored = ["src/scan/rejudge.rs", "src/scan/merge/", "src/input/", "src/judge/", "src/output/", "src/report/"];
+    let stored = [
+        "src/scan/rejudge.rs",
+        "src/scan/merge/",
+        "src/scan/diff/",
+        "src/input/",
+        "src/judge/",
+        "src/output/",
+        "src/report/",
+    ];
     let sources = read();
     for place in stored {
         let mut files = sources.iter().filter(|(path, _)| path.starts_with(place)).peekable();

@@ -2,6 +2,7 @@
 //! Comes in: the command line and a configuration file of the same names. Goes out: arguments, unjudged.
 //! Nothing here knows a default that has to be derived: that is `config`'s.
 
+pub mod diff;
 pub mod doctor;
 pub mod file;
 pub mod judge;
@@ -48,6 +49,8 @@ pub enum Command {
     Judge(judge::Judge),
     /// Join the outputs of shards, or of scans of different lists, into one
     Merge(merge::Merge),
+    /// What has changed between two runs: broken, fixed, newly listed, still listed though mended
+    Diff(diff::Diff),
     /// A loopback world to try all this on
     Lab(lab::Lab),
     /// Introductions out of your own mail logs, as CSV for `scan`

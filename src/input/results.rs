@@ -1,6 +1,6 @@
-//! Rows of earlier runs, to be counted and copied.
-//! Comes in: a file of rows. Goes out: its form and its columns, and row after row what is counted of it; where rows are lines, the
-//! line as well.
+//! Rows of earlier runs, to be counted and copied, or held against those of another run.
+//! Comes in: a file of rows. Goes out: its form and its columns, and row after row what is counted of it, or what is compared; where
+//! rows are lines, the line as well.
 //! A word that this program does not know is an error: what is not understood cannot be counted.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -10,7 +10,8 @@ use super::Error;
 use super::rows::Rows;
 use crate::model::finding::Code;
 use crate::model::gist::{Gist, Server};
-use crate::model::words::{Cause, ConnectStatus, Overall, Rule, TargetKind, Verdict};
+use crate::model::standing::{Place, Standing};
+use crate::model::words::{Basis, Cause, ConnectStatus, Overall, Rule, TargetKind, Verdict};
 
 pub use super::rows::Form;
 
@@ -63,6 +64,17 @@ pub struct Told {
     pub causes: Vec<Cause>,
     /// Its findings.
     pub findings: Vec<Code>,
+}
+
+/// One row, as far as it is compared.
+#[derive(Debug)]
+pub struct Compared {
+    /// The version of the column table it was written by.
+    pub schema_version: u64,
+    /// What it is about, its texts as they stand in the file.
+    pub place: Place,
+    /// What it says.
+    pub standing: Standing,
 }
 
 impl Results {
@@ -122,11 +134,7 @@ impl Results {
         }
         let [.., basis, preference, connect, listed, counted, unknown, overall, findings, why, _, _, _, _, _, _, _] =
             self.rows.cells();
-        let mut verdicts = [Verdict::Na; Rule::ALL.len()];
-        let last = self.rows.cells().iter().skip(COLUMNS.len() - Rule::ALL.len());
-        for (verdict, cell) in verdicts.iter_mut().zip(last) {
-            *verdict = self.word("a verdict", Verdict::called(cell))?;
-        }
+        let verdicts = self.verdicts()?;
         let [.., unlisted, _, _] = verdicts;
         // A host is told by its basis.
         let server = if basis.is_empty() {
@@ -147,14 +155,55 @@ impl Results {
             verdicts,
             overall: self.word("verdict", Overall::called(overall))?,
         };
-        let causes = items(why).map(|item| {
-            let cause = item.split_once('=').and_then(|(_, cause)| Cause::called(cause));
-            cause.ok_or_else(|| self.unknown(item))
-        });
-        let causes = causes.collect::<Result<_, _>>()?;
-        let findings = items(findings).map(|item| Code::called(item).ok_or_else(|| self.unknown(item)));
-        let findings = findings.collect::<Result<_, _>>()?;
+        let causes = self.causes(why)?.into_iter().map(|(_, cause)| cause).collect();
+        let findings = self.findings(findings)?;
         Ok(Told { schema_version: self.rows.parsed("schema_version", version)?, key, gist, causes, findings })
+    }
+
+    /// Reads the next row for what is compared; None at the end. After an error there is nothing more.
+    pub fn next_compared(&mut self) -> Result<Option<Compared>, Error> {
+        if !self.rows.next()? {
+            return Ok(None);
+        }
+        let [version, _, target, _, exchange, address, introduction, basis, ..] = self.rows.cells();
+        let [.., counted, unknown, _, findings, why, _, _, _, _, _, _, _] = self.rows.cells();
+        let basis = match basis.as_str() {
+            "" => None,
+            word => Some(self.word("basis", Basis::called(word))?),
+        };
+        let introduction = if basis == Some(Basis::Observed) { introduction.clone() } else { String::new() };
+        let [target, exchange, address] = [target, exchange, address].map(String::clone);
+        let standing = Standing {
+            basis,
+            verdicts: self.verdicts()?,
+            causes: self.causes(why)?,
+            findings: self.findings(findings)?,
+            counted: items(counted).map(Into::into).collect(),
+            silent: items(unknown).map(|item| item.split_once('=').map_or(item, |(zone, _)| zone).into()).collect(),
+        };
+        let schema_version = self.rows.parsed("schema_version", version)?;
+        Ok(Some(Compared { schema_version, place: Place { target, exchange, address, introduction }, standing }))
+    }
+
+    fn verdicts(&self) -> Result<[Verdict; Rule::ALL.len()], Error> {
+        let mut verdicts = [Verdict::Na; Rule::ALL.len()];
+        let last = self.rows.cells().iter().skip(COLUMNS.len() - Rule::ALL.len());
+        for (verdict, cell) in verdicts.iter_mut().zip(last) {
+            *verdict = self.word("a verdict", Verdict::called(cell))?;
+        }
+        Ok(verdicts)
+    }
+
+    fn causes(&self, cell: &str) -> Result<Vec<(Rule, Cause)>, Error> {
+        let cause = |item: &str| {
+            let (rule, cause) = item.split_once('=')?;
+            Rule::called(rule).zip(Cause::called(cause))
+        };
+        items(cell).map(|item| cause(item).ok_or_else(|| self.unknown(item))).collect()
+    }
+
+    fn findings(&self, cell: &str) -> Result<Vec<Code>, Error> {
+        items(cell).map(|item| Code::called(item).ok_or_else(|| self.unknown(item))).collect()
     }
 
     fn word<T>(&self, column: &str, word: Option<T>) -> Result<T, Error> {

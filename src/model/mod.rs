@@ -21,6 +21,7 @@ pub mod name;
 pub mod observed;
 pub mod organisation;
 pub mod smtp;
+pub mod standing;
 mod stored;
 pub mod tables;
 pub mod target;

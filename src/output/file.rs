@@ -330,8 +330,16 @@ pub(super) fn commit(buffer: BufWriter<Destination>, place: &Path, ending: Endin
 
 /// Replaces a file by these bytes: a reader sees the old ones or the new ones, never a part.
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let mut destination = Destination::file(path)?;
-    destination.write_all(bytes).map_err(|source| Error::io("write", path, source))?;
+    whole(Destination::file(path)?, bytes)
+}
+
+/// The same for a text that goes to standard output where no path is given, or `-`.
+pub fn replace_or_print(path: Option<&Path>, bytes: &[u8]) -> Result<(), Error> {
+    whole(super::named(path).map_or_else(|| Ok(Destination::stdout()), Destination::file)?, bytes)
+}
+
+fn whole(mut destination: Destination, bytes: &[u8]) -> Result<(), Error> {
+    destination.write_all(bytes).map_err(|source| Error::io("write", &destination.place, source))?;
     destination.commit(Ending::Complete)
 }
 

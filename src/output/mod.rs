@@ -25,7 +25,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub use evidence::Evidences;
-pub use file::{beside, remove, replace};
+pub use file::{beside, remove, replace, replace_or_print};
 pub use joined::{Lines, join};
 pub use lock::Lock;
 pub use manifest::Manifest;

@@ -5,6 +5,7 @@
 //! that was interrupted, however it was, go on from its last checkpoint.
 
 mod deferred;
+pub mod diff;
 mod effective;
 mod header;
 mod hold;
@@ -188,6 +189,9 @@ pub enum Error {
     /// Parts that are not joined.
     #[error(transparent)]
     Merge(#[from] merge::Error),
+    /// Runs that are not compared.
+    #[error(transparent)]
+    Diff(#[from] diff::Error),
     /// Reading targets.
     #[error(transparent)]
     Input(#[from] input::Error),
@@ -228,6 +232,7 @@ impl Error {
             | Self::Input(_)
             | Self::Resume(_)
             | Self::Merge(_)
+            | Self::Diff(_)
             | Self::Open(_) => 2,
         }
     }

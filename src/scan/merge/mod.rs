@@ -124,7 +124,7 @@ fn opened(paths: &[PathBuf]) -> Result<(Vec<Part>, Form), Fault> {
 }
 
 /// The name that a part has, or would have had if its run had not been cut short.
-fn named(path: &Path) -> PathBuf {
+pub(super) fn named(path: &Path) -> PathBuf {
     let name = path.to_string_lossy();
     name.strip_suffix(".part").map_or_else(|| path.to_owned(), PathBuf::from)
 }
