@@ -241,13 +241,13 @@ async fn a_machine_short_of_descriptors_scans_with_fewer_and_blames_nobody() {
     let folder = tempfile::tempdir().unwrap();
     let (list, output) = (folder.path().join("list"), folder.path().join("rows.jsonl"));
     fs::write(&list, targets.join("\n")).unwrap();
-    let mut command = command(&farm, &lab.resolver().to_string(), &list, &output, &[]);
+    let mut command = command(&farm, &lab.resolver().to_string(), &list, &output, &["--concurrency", "80"]);
     let child = command.stderr(Stdio::piped()).spawn().unwrap();
     let pid = child.id();
     while farm.arrivals(|_| true).is_empty() {
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
-    // From now on it gets no more than some forty beside the ones that it has.
+    // From now on it gets no more than some forty beside the ones that it has; most are still to be asked.
     let limited = Command::new("prlimit").args(["--pid", &pid.to_string(), "--nofile=70:70"]).status().unwrap();
     assert!(limited.success());
     let ended = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap()).await.unwrap();
