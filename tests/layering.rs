@@ -47,7 +47,7 @@ const STAYS_IN: &[(&str, &[&str])] = &[
     ("rayon", &["src/scan/rejudge.rs"]),
     ("rcgen", &["src/lab/", "src/probe/dns/", "src/probe/smtp/"]),
     ("rustls", &["src/lab/", "src/probe/dns/", "src/probe/smtp/"]),
-    ("rlimit", &["src/config.rs", "src/doctor/gather.rs"]),
+    ("rlimit", &["src/config/mod.rs", "src/doctor/gather.rs"]),
     // In `judge` only for its cases, which are files.
     ("toml", &["src/cli/file.rs", "src/probe/dnsbl/", "src/judge/cases/"]),
 ];

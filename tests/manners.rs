@@ -146,23 +146,27 @@ async fn what_is_put_off_is_settled_by_a_later_pass_and_written_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_run_that_is_stopped_between_passes_leaves_the_next_one_to_its_next_start() {
-    let farm = Farm::start(Manner::GreylistsOnce).await;
+async fn a_run_that_is_stopped_or_killed_between_passes_leaves_the_next_one_to_its_next_start() {
     let lab = Lab::start(Settings::new(1, 1)).await.unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let (list, output) = (folder.path().join("list"), folder.path().join("rows.jsonl"));
-    let targets: Vec<String> = (1..=50).map(|host| format!("127.63.1.{host}")).collect();
-    fs::write(&list, targets.join("\n")).unwrap();
-    let more = ["--retries", "1", "--retry-after", "5s"];
-    let said = stopped_after(50, &farm, command(&farm, &lab.resolver().to_string(), &list, &output, &more)).await;
-    assert!(said.contains("targets done 0, dropped 50, rows written 0; go on with --resume"), "{said}");
-    let again = [&more[..], &["--resume"]].concat();
-    let mut command = command(&farm, &lab.resolver().to_string(), &list, &output, &again);
-    let ended = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
-    assert!(ended.status.success(), "{}", self::said(&ended));
-    assert_eq!(farm.arrivals(|_| true).len(), 100, "one connection a pass");
-    let rows = rows(&output);
-    assert!(rows.len() == 50 && rows.values().all(|row| row["smtp_status"] == "ok" && row["attempts"] == 2));
+    for (signal, code) in [("TERM", Some(3)), ("KILL", None)] {
+        let farm = Farm::start(Manner::GreylistsOnce).await;
+        let folder = tempfile::tempdir().unwrap();
+        let (list, output) = (folder.path().join("list"), folder.path().join("rows.jsonl"));
+        let targets: Vec<String> = (1..=50).map(|host| format!("127.63.1.{host}")).collect();
+        fs::write(&list, targets.join("\n")).unwrap();
+        let more = ["--retries", "1", "--retry-after", "5s", "--checkpoint", "50ms"];
+        let first = command(&farm, &lab.resolver().to_string(), &list, &output, &more);
+        let said = stopped_after(50, &farm, first, signal, code).await;
+        let told = "targets done 0, dropped 50, rows written 0; go on with --resume";
+        assert!(said.contains(told) || signal == "KILL", "{said}");
+        let again = [&more[..], &["--resume"]].concat();
+        let mut command = command(&farm, &lab.resolver().to_string(), &list, &output, &again);
+        let ended = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        assert!(ended.status.success(), "{}", self::said(&ended));
+        assert_eq!(farm.arrivals(|_| true).len(), 100, "{signal}: one connection a pass");
+        let rows = rows(&output);
+        assert!(rows.len() == 50 && rows.values().all(|row| row["smtp_status"] == "ok" && row["attempts"] == 2));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -178,24 +182,24 @@ async fn a_run_that_is_stopped_between_passes_and_has_no_next_start_writes_what_
     let out = Path::new("-");
     let mut command = command(&farm, &lab.resolver().to_string(), &list, out, &["--retries", "1", "--format", "jsonl"]);
     command.stdout(rows_in);
-    let said = stopped_after(50, &farm, command).await;
+    let said = stopped_after(50, &farm, command, "TERM", Some(3)).await;
     assert!(said.contains("targets done 50, dropped 0, rows written 50"), "{said}");
     assert_eq!(farm.arrivals(|_| true).len(), 50, "nobody was called again");
     let rows = rows(&output);
     assert!(rows.len() == 50 && rows.values().all(|row| row["smtp_status"] == "deferred" && row["attempts"] == 1));
 }
 
-/// Stops a scan politely some time after so many calls, and gives what it has said.
-async fn stopped_after(calls: usize, farm: &Farm, mut command: Command) -> String {
+/// Sends a signal to a scan some time after so many calls, by which it ends with this code, and gives what it has said.
+async fn stopped_after(calls: usize, farm: &Farm, mut command: Command, signal: &str, code: Option<i32>) -> String {
     let child = command.stderr(Stdio::piped()).spawn().unwrap();
     while farm.arrivals(|_| true).len() < calls {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     tokio::time::sleep(Duration::from_millis(500)).await;
-    let signalled = Command::new("kill").arg(child.id().to_string()).status().unwrap();
+    let signalled = Command::new("kill").args(["-s", signal, &child.id().to_string()]).status().unwrap();
     assert!(signalled.success());
     let ended = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap()).await.unwrap();
-    assert_eq!(ended.status.code(), Some(3), "{}", said(&ended));
+    assert_eq!(ended.status.code(), code, "{}", said(&ended));
     said(&ended)
 }
 

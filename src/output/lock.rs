@@ -7,10 +7,10 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use super::file::beside;
 use super::{Error, is_direct, rfc3339};
+use crate::model::clock::now_ms;
 
 /// Tries to lock a file that its last holder is just removing.
 const TRIES: usize = 20;
@@ -78,8 +78,7 @@ fn held(output: &Path, file: &File) -> Error {
 /// This process, for whoever waits for it.
 fn ourselves() -> String {
     let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let now = i64::try_from(now.as_millis()).ok().and_then(rfc3339).unwrap_or_default();
+    let now = rfc3339(now_ms()).unwrap_or_default();
     format!("process {} on {}, since {now}\n", std::process::id(), host.trim())
 }
 

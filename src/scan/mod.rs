@@ -10,6 +10,7 @@ mod effective;
 mod header;
 mod hold;
 mod journal;
+mod judges;
 mod lists;
 pub mod merge;
 mod metrics;

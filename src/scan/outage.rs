@@ -4,7 +4,9 @@
 //! Without a resolver every target would be unknown by a fault of ours, and a list of millions is used up within hours.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
 
 use super::stop::{Level, Stop};
 use crate::probe::Prober;
@@ -12,6 +14,9 @@ use crate::probe::dns::Lookup;
 
 /// How long a run waits for its resolver: longer than it takes to restart a machine.
 const PATIENCE: Duration = Duration::from_secs(900);
+
+/// Between two questions whether somebody is there; one that is lost takes longer by itself.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Where workers wait.
 #[derive(Debug, Default)]
@@ -36,7 +41,7 @@ impl Outage {
                 break;
             }
             tokio::select! {
-                () = prober.ask_the_root() => {}
+                () = async { prober.ask_the_root().await; if prober.is_cut_off() { sleep(PAUSE).await } } => {}
                 () = stop.reached(Level::Drain) => {}
             }
             if prober.is_cut_off() && !std::mem::replace(&mut told, true) {

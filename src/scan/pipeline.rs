@@ -3,8 +3,6 @@
 //! Long-lived workers pull targets; there is no task per target. What was gathered is held until its blocklists have
 //! passed a test, and then judged. What the writer cannot take holds the judges, then the workers, then the reader.
 
-use std::num::NonZero;
-use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
@@ -16,21 +14,20 @@ use tokio::task::JoinSet;
 
 use super::Error;
 use super::deferred::Deferred;
-use super::hold::{GivenUp, Held, Hold};
+use super::hold::Hold;
 use super::journal::Journal;
+use super::judges::{Judge, judges};
 use super::metrics::Metrics;
 use super::outage::Outage;
-use super::progress::{Counts, Failures, InFlight, Progress, Show, Total, Watched, failed_connection};
+use super::progress::{Counts, InFlight, Progress, Show, Total, Watched};
 use super::reader::{Inputs, Reader, TOLD, Work};
 use super::settled::{Passed, Settled};
 use super::stop::{Level, Stop};
 use super::worker::{self, Worker};
 use super::writer::Writer;
 use crate::input::{self, Source};
-use crate::judge;
 use crate::judge::policy::Policy;
 use crate::model::assessment::Judged;
-use crate::model::words::Cause;
 use crate::output::{self, Evidences, Sink, manifest};
 use crate::plan::{self, Planner};
 use crate::probe::dns::Lookup;
@@ -177,7 +174,9 @@ pub(super) async fn run<L: Lookup>(parts: Parts<L>) -> Result<Done, Error> {
             progress.say(&format!("warning: {warning}"));
         }
     };
-    let (halted, kept) = tasks.over(&hold, &take, &progress, warn, &stop).await;
+    let (halted, kept) = tasks.over(&hold, &take, &progress, &warn, &stop).await;
+    // Also of what has ended the run.
+    warn();
     progress.finish();
 
     // Both threads end by themselves once nobody takes from the one or gives to the other.
@@ -347,76 +346,6 @@ fn keeper<L: Lookup>(
     keeper
 }
 
-/// The keeper of the hold, and those who judge what it lets go: that comes in bursts, so there are enough of them to use the
-/// machine, and no more.
-fn judges<L: Lookup>(judge: &Judge<L>, hold: Arc<Hold<L>>, workers: usize) -> JoinSet<()> {
-    let mut behind = JoinSet::new();
-    let (ready, released) = async_channel::bounded::<Held>(256);
-    for _ in 0..thread::available_parallelism().map_or(2, NonZero::get).min(workers) {
-        let (released, judge) = (released.clone(), judge.clone());
-        behind.spawn(async move {
-            while let Ok(held) = released.recv().await {
-                if judge.judge(held).await.is_err() {
-                    return;
-                }
-            }
-        });
-    }
-    behind.spawn(async move { hold.keep(ready).await });
-    behind
-}
-
-/// What turns gathered targets into rows for the writer.
-pub(super) struct Judge<L> {
-    pub(super) prober: Arc<Prober<L>>,
-    policy: Arc<Policy>,
-    failures: Arc<Failures>,
-    rows: mpsc::Sender<(u64, Judged)>,
-}
-
-impl<L> Clone for Judge<L> {
-    fn clone(&self) -> Self {
-        Self {
-            prober: Arc::clone(&self.prober),
-            policy: Arc::clone(&self.policy),
-            failures: Arc::clone(&self.failures),
-            rows: self.rows.clone(),
-        }
-    }
-}
-
-impl<L: Lookup> Judge<L> {
-    /// Judges a target and gives it to the writer, which has gone only when the run is being given up. A panic costs this
-    /// one row, as a fault of ours.
-    pub(super) async fn judge(&self, held: Held) -> Result<(), GivenUp> {
-        let Held { index, gathered } = held;
-        let target = gathered.target.clone();
-        let assessed =
-            std::panic::catch_unwind(AssertUnwindSafe(|| judge::assess(self.prober.settle(gathered), &self.policy)));
-        let judged = assessed
-            .unwrap_or_else(|_panic| judge::assess(self.prober.settle(self.prober.broken(target)), &self.policy));
-        note_failures(&self.failures, &judged);
-        self.rows.send((index, judged)).await.map_err(|_gone| GivenUp)
-    }
-}
-
-fn note_failures(failures: &Failures, judged: &Judged) {
-    let mut causes: Vec<_> = judged
-        .rows()
-        .flat_map(|row| {
-            let connection = row.host().and_then(|host| failed_connection(host.session.connect));
-            connection.into_iter().chain(row.assessment.unknown_why.iter().map(|(_, cause)| *cause))
-        })
-        .collect();
-    // That a server without an introduction has no name to judge is no failure of its own.
-    causes.retain(|cause| *cause != Cause::NoIntroduction);
-    causes.sort_unstable();
-    causes.dedup();
-    for cause in causes {
-        failures.count(cause);
-    }
-}
-
 /// A thread, and where its result comes out; nothing does when it panics.
 pub(super) fn spawn<T: Send + 'static>(
     name: &'static str,
@@ -442,7 +371,8 @@ mod tests {
     use crate::model::dnsbl::Quorum;
     use crate::model::introduction::Naming;
     use crate::model::name::Name;
-    use crate::model::words::Profile;
+    use crate::model::observed::Observed;
+    use crate::model::words::{Cause, Profile};
     use crate::output::{Ending, Error as Failure};
     use crate::probe::dns::Zone;
     use crate::probe::{Families, Settings, Wanted, smtp};
@@ -552,13 +482,47 @@ mod tests {
         }
     }
 
-    /// Keeps of each row the target and why something is unknown.
+    /// Answers nothing until it was asked so often for the root.
+    struct Away {
+        zone: Zone,
+        asks: std::sync::atomic::AtomicU32,
+    }
+
+    impl Lookup for Away {
+        async fn lookup(&self, question: &Question) -> Answer<Data> {
+            if question.name == Name::root() {
+                self.asks.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |asks| asks.checked_sub(1)).ok();
+            }
+            if self.is_cut_off() { Observed::failed(Cause::ResolverDown) } else { self.zone.lookup(question).await }
+        }
+
+        fn is_cut_off(&self) -> bool {
+            self.asks.load(Ordering::Relaxed) > 0
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_target_is_begun_while_no_resolver_answers_and_the_run_ends_where_none_does_for_long() {
+        for (asks, rows) in [(60, 60), (100_000, 0)] {
+            let counts = Arc::new(Counts::default());
+            let zone = (0..60).map(|n| format!("host{n}.example.org A 192.0.2.1\n")).collect::<Vec<_>>().concat();
+            let lookup = Away { zone: Zone::parse(&zone).unwrap(), asks: asks.into() };
+            let kept = Kept::default();
+            let parts = Parts { concurrency: 20, ..parts(lookup, 60, Box::new(kept.clone()), &counts) };
+            let done = run(parts).await.unwrap();
+            assert_eq!(done.complete, rows > 0);
+            let kept = kept.0.lock().unwrap().clone();
+            assert!(kept.len() == rows && kept.iter().all(|(_, is_ours)| !is_ours), "{asks}: {kept:?}");
+        }
+    }
+
+    /// Keeps of each row the target, and whether something is unknown by a fault of ours.
     #[derive(Clone, Default)]
     struct Kept(Arc<Mutex<Vec<(String, bool)>>>);
 
     impl Sink for Kept {
         fn write(&mut self, row: crate::model::assessment::Row<'_>) -> Result<(), Failure> {
-            let is_ours = row.assessment.unknown_why.iter().any(|(_, cause)| *cause == Cause::SelfFault);
+            let is_ours = row.assessment.unknown_why.iter().any(|(_, cause)| cause.is_ours());
             self.0.lock().unwrap().push((row.evidence.target.text.to_string(), is_ours));
             Ok(())
         }

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
 use roaring::RoaringBitmap;
@@ -50,7 +51,11 @@ impl Settled {
 
 /// Targets that wait for another pass, by how many they have had. Shared by those who put them aside and the journal.
 #[derive(Debug, Default)]
-pub(super) struct Passed(Mutex<Vec<Settled>>);
+pub(super) struct Passed {
+    /// Those that have had one pass, two, …
+    sets: Mutex<Vec<Settled>>,
+    noted: AtomicU64,
+}
 
 impl Passed {
     /// A target waits for the pass after this one, which is counted from 1.
@@ -62,6 +67,12 @@ impl Passed {
         if let Some(set) = sets.get_mut(usize::from(pass.saturating_sub(1))) {
             set.insert(sequence);
         }
+        self.noted.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How often something was noted: whether there is something new.
+    pub(super) fn noted(&self) -> u64 {
+        self.noted.load(Ordering::Relaxed)
     }
 
     /// How many passes a target has had that waits for another one; 0 for one that does not.
@@ -76,11 +87,11 @@ impl Passed {
 
     pub(super) fn from_octets(octets: &[Vec<u8>]) -> io::Result<Self> {
         let sets = octets.iter().take(u8::MAX.into()).map(|set| Settled::from_octets(set));
-        Ok(Self(Mutex::new(sets.collect::<io::Result<_>>()?)))
+        Ok(Self { sets: Mutex::new(sets.collect::<io::Result<_>>()?), noted: AtomicU64::new(0) })
     }
 
     fn sets(&self) -> MutexGuard<'_, Vec<Settled>> {
-        self.0.lock().expect("no holder of this lock can panic")
+        self.sets.lock().expect("no holder of this lock can panic")
     }
 }
 

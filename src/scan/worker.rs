@@ -11,8 +11,8 @@ use tokio::task::JoinSet;
 
 use super::deferred::{Deferred, For};
 use super::hold::{GivenUp, Held, Hold};
+use super::judges::Judge;
 use super::outage::Outage;
-use super::pipeline::Judge;
 use super::progress::{Counts, InFlight, add};
 use super::reader::Work;
 use super::stop::{Level, Stop};

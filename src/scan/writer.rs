@@ -73,7 +73,7 @@ impl Writer {
                 return Ok(Some(next));
             }
             thread::sleep(GATHER);
-            let Some(patience) = self.journal.as_ref().and_then(Journal::patience) else {
+            let Some(patience) = self.journal.as_ref().map(Journal::patience) else {
                 return Ok(rows.blocking_recv());
             };
             if let Ok(next) = self.runtime.block_on(async { tokio::time::timeout(patience, rows.recv()).await }) {

@@ -3,6 +3,9 @@
 //! Whatever cannot be meant is said here, before the first packet.
 //! Longer than most: it is the one place where every option meets its default and the reason for it.
 
+mod doctor;
+mod files;
+
 use std::fs::{self, File};
 use std::io::{IsTerminal as _, Read as _};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
@@ -14,8 +17,9 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde_json::json;
 
+pub use self::doctor::doctor;
+use self::files::{apart, files_of_output, unread};
 use crate::cli::diff::{Diff, DiffFormat};
-use crate::cli::doctor as typed_doctor;
 use crate::cli::judge::Judge;
 use crate::cli::lab as typed_lab;
 use crate::cli::lists::{Lists, ListsFormat};
@@ -24,13 +28,11 @@ use crate::cli::observe::{LogFormat, Observe};
 use crate::cli::rows;
 use crate::cli::scan as typed;
 use crate::cli::tables::Tables as Folder;
-use crate::doctor;
 use crate::input;
 use crate::lab::farm::{self, MODES, Mode};
 use crate::lab::{self, Lab, Numbering};
 use crate::lists;
 use crate::model::address::Allowed;
-use crate::model::dns::{Question, RecordType};
 use crate::model::introduction::Naming;
 use crate::model::name::Name;
 use crate::model::tables::{self, Given, Table, Tables};
@@ -250,7 +252,7 @@ pub fn scan_in(args: typed::Scan, lab: Option<Lab>) -> Result<Meant, Error> {
     }
     let feeds = feeds(&args, world)?;
     let naming = if world.is_some() { Naming::in_lab() } else { Naming::built_in() }.by(tables);
-    let Chosen { lists, terms, quorum } = lists_of(&args, world)?;
+    let Chosen { lists, terms, quorum } = lists_of(&args.dnsbl, &args.dnsbl_file, args.no_dnsbl, world)?;
     // The lab's lists are nobody's, and may be asked as much as one likes.
     let budgeted = world.is_none() && wanted(&args).dnsbl && !lists.is_empty();
     let ledger = budgeted.then(|| Ledger::new(&state(args.state.as_deref()), &lists, &terms));
@@ -471,17 +473,17 @@ fn feeds(args: &typed::Scan, lab: Option<&Lab>) -> Result<Vec<Feed>, Error> {
     Ok(args.input.iter().cloned().map(Feed::File).collect())
 }
 
-fn lists_of(args: &typed::Scan, lab: Option<&Lab>) -> Result<Chosen, Error> {
+/// The lists that are asked: those named, and else the lab's, or those that the program asks by itself.
+fn lists_of(named: &[typed::Zone], files: &[PathBuf], none: bool, lab: Option<&Lab>) -> Result<Chosen, Error> {
     if let Some(lab) = lab
-        && args.dnsbl.is_empty()
-        && args.dnsbl_file.is_empty()
-        && !args.no_dnsbl
+        && named.is_empty()
+        && files.is_empty()
+        && !none
     {
         let (lists, quorum) = lab.lists();
         return Ok(Chosen { lists, terms: Vec::new(), quorum });
     }
-    let request = catalogue::Request { zones: zones(&args.dnsbl), files: args.dnsbl_file.clone(), none: args.no_dnsbl };
-    Ok(catalogue::choose(&request)?)
+    Ok(catalogue::choose(&catalogue::Request { zones: zones(named), files: files.to_vec(), none })?)
 }
 
 fn zones(typed: &[typed::Zone]) -> Vec<String> {
@@ -527,109 +529,6 @@ pub fn lists(args: &Lists) -> Result<lists::Job, Error> {
         },
         colour: std::io::stdout().is_terminal() && colour_wanted(),
     })
-}
-
-/// What to examine, by the options typed, and the lab it stands in.
-pub async fn doctor(args: &typed_doctor::Doctor) -> Result<(doctor::Job, Option<Lab>), Error> {
-    let lab = if args.lab { Some(Lab::start(lab::Settings::default()).await?) } else { None };
-    let world = lab.as_ref();
-    let tables = tables(&args.tables)?;
-    let naming = if world.is_some() { Naming::in_lab() } else { Naming::built_in() }.by(tables);
-    let (lists, terms) = lists_to_test(args, world)?;
-    // The lab's machine is that of its first server.
-    let first = world.and_then(|lab| lab.truth().find(|truth| truth.address.is_some() && truth.exchange.is_some()));
-    let helo = args.helo.clone().or_else(|| first.as_ref()?.exchange.as_ref().map(ToString::to_string));
-    let helo = helo.unwrap_or_else(own_name);
-    let addresses = match &args.address[..] {
-        [] => first.and_then(|truth| truth.address).into_iter().collect(),
-        given => given.to_vec(),
-    };
-    let name = |text: &str| Name::parse(text).map_err(|_| Error::Bogus(text.to_owned()));
-    let (signed, bogus) = match world {
-        // Names of its scenarios.
-        Some(_) => ((name("s64.lab.test")?, RecordType::Mx), name("mail.bogus.s24.lab.test")?),
-        None => ((Name::root(), RecordType::Soa), name("dnssec-failed.org")?),
-    };
-    let bogus = args.bogus.as_deref().map(name).transpose()?.unwrap_or(bogus);
-    let caller = caller_of_doctor(&helo, naming, world)?;
-    let job = doctor::Job {
-        resolvers: match world {
-            _ if !args.resolver.is_empty() => args.resolver.clone(),
-            Some(lab) => vec![lab.resolver().into()],
-            None => system_upstreams()?,
-        },
-        timeout: args.dns_timeout.unwrap_or(DNS_PATIENCE),
-        in_flight: if world.is_some() { LAB_QUESTIONS } else { dns::Settings::default().in_flight },
-        families: Families { v4: !args.ipv6_only, v6: !args.ipv4_only },
-        addresses,
-        helo,
-        naming,
-        allowed: Allowed::new(allowed(&args.allow_special, world)?),
-        state: (world.is_none() && !lists.is_empty()).then(|| state(args.state.as_deref())),
-        lists,
-        terms,
-        dnsbl_rate: if world.is_some() { 0.0 } else { DNSBL_RATE },
-        signed: Question { name: signed.0, kind: signed.1 },
-        bogus: Question { name: bogus, kind: RecordType::A },
-        burst: args.rate_test,
-        peer: args.port25.as_deref().map(peer).transpose()?,
-        caller,
-        endpoint: endpoint(world),
-        needs: doctor::Needs { least: LEAST_DESCRIPTORS, others: OTHER_DESCRIPTORS, sessions: SOCKETS as u64 },
-        format: match args.format {
-            typed_doctor::DoctorFormat::Text => doctor::Format::Text,
-            typed_doctor::DoctorFormat::Json => doctor::Format::Json,
-        },
-        quiet: args.quiet,
-        colour: std::io::stdout().is_terminal() && colour_wanted(),
-        fail_on: match args.fail_on {
-            typed_doctor::DoctorFailOn::Fault => Some(doctor::Status::Fault),
-            typed_doctor::DoctorFailOn::Warning => Some(doctor::Status::Warning),
-            typed_doctor::DoctorFailOn::Never => None,
-        },
-    };
-    Ok((job, lab))
-}
-
-/// The lists a scan with these options would ask.
-fn lists_to_test(
-    args: &typed_doctor::Doctor,
-    lab: Option<&Lab>,
-) -> Result<(Vec<crate::model::dnsbl::List>, Vec<catalogue::Terms>), Error> {
-    if let Some(lab) = lab
-        && args.dnsbl.is_empty()
-        && args.dnsbl_file.is_empty()
-        && !args.no_dnsbl
-    {
-        return Ok((lab.lists().0, Vec::new()));
-    }
-    let request = catalogue::Request { zones: zones(&args.dnsbl), files: args.dnsbl_file.clone(), none: args.no_dnsbl };
-    let Chosen { lists, terms, .. } = catalogue::choose(&request)?;
-    Ok((lists, terms))
-}
-
-/// How the one server is greeted that may be dialled; not at all by a name that is none, which is the fault to mend first.
-fn caller_of_doctor(helo: &str, naming: Naming, lab: Option<&Lab>) -> Result<Option<Caller>, Error> {
-    let Some(name) = greetable(helo, naming) else { return Ok(None) };
-    let roots = lab.map(Lab::roots).unwrap_or_default();
-    let tls = Some(Arc::new(tls::Client::new(&roots)?));
-    Ok(Some(Caller { helo: name, tls, limits: Limits::of(Profile::Census), naming }))
-}
-
-/// A server as it is typed.
-fn peer(text: &str) -> Result<doctor::Peer, Error> {
-    if let Ok(address) = text.parse::<SocketAddr>() {
-        return Ok(doctor::Peer::Address(address));
-    }
-    if let Ok(address) = text.parse::<std::net::IpAddr>() {
-        return Ok(doctor::Peer::Address((address, 25).into()));
-    }
-    let wrong = || Error::Peer(text.to_owned());
-    let (host, port) = match text.rsplit_once(':') {
-        Some((host, port)) => (host, port.parse::<u16>().ok().filter(|port| *port > 0).ok_or_else(wrong)?),
-        None => (text, 25),
-    };
-    Ok(doctor::Peer::Name(Name::parse(host).map_err(|_| wrong())?, port))
 }
 
 /// The resolvers of this machine.
@@ -844,99 +743,6 @@ fn rejects(args: &typed::Scan) -> Option<PathBuf> {
         let mut name = output.clone().into_os_string();
         name.push(".rejects.csv");
         Some(PathBuf::from(name))
-    })
-}
-
-/// No file of the run is written over one that it reads, or over another of its own.
-fn apart(args: &typed::Scan) -> Result<(), Error> {
-    let stdin = |path: &&PathBuf| path.as_os_str() == "-";
-    if args.input.iter().chain(&args.previous).filter(stdin).count() > 1 {
-        return Err(Error::StdinTwice);
-    }
-    let outputs = args.rows.output.as_deref().map(files_of_output).unwrap_or_default();
-    if args.resume && outputs.is_empty() {
-        return Err(Error::ResumesNothing);
-    }
-    let written = |path: &Path| {
-        let places = [place(path), place(&output::beside(path, ".part"))];
-        if output::is_direct(path) { Vec::new() } else { places.to_vec() }
-    };
-    let rejects = rejects(args);
-    let rejected = rejects.as_deref().map(written).unwrap_or_default();
-    let kept = args.evidence.as_deref().map(written).unwrap_or_default();
-    let metrics = args.metrics.as_deref().map(written).unwrap_or_default();
-    let tables: Vec<PathBuf> =
-        args.tables.folder.iter().flat_map(|folder| Table::WORDS.iter().map(|name| folder.join(name))).collect();
-    let read = [
-        ("--input", args.input.as_slice()),
-        ("--exclude", &args.exclude),
-        ("--dnsbl-file", &args.dnsbl_file),
-        ("--previous", &args.previous),
-        ("--tables", &tables),
-        ("--config", args.config.as_slice()),
-    ];
-    let all = [("--output", &outputs[..]), ("--rejects", &rejected), ("--evidence", &kept), ("--metrics", &metrics)];
-    unread(&read, &all)?;
-    if let Some(path) = rejects.filter(|path| !output::is_direct(path)) {
-        if rejected.iter().any(|place| outputs.contains(place)) {
-            return Err(Error::RejectsAreOutput(path));
-        }
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
-        // Those of an output without a folder are the output's fault, which says so itself.
-        if args.rejects.is_some() && (path.is_dir() || !folder.is_dir()) {
-            return Err(Error::RejectsPlace(path));
-        }
-    }
-    if let Some(path) = &args.evidence {
-        output::evidence::form_of(path)?;
-        if kept.iter().any(|place| outputs.contains(place) || rejected.contains(place)) {
-            return Err(Error::EvidenceIsOutput(path.clone()));
-        }
-    }
-    if let Some(path) = &args.metrics
-        && metrics.iter().any(|place| [&outputs, &rejected, &kept].into_iter().any(|others| others.contains(place)))
-    {
-        return Err(Error::MetricsAreOutput(path.clone()));
-    }
-    Ok(())
-}
-
-/// The files that an output makes under its name and beside it; none on standard output or a device.
-fn files_of_output(path: &Path) -> Vec<PathBuf> {
-    if path == Path::new("-") || output::is_direct(path) {
-        return Vec::new();
-    }
-    let others = [".part", ".journal", ".lock"].map(|ending| output::beside(path, ending));
-    [path.to_owned(), output::Manifest::path(path)]
-        .into_iter()
-        .chain(others)
-        .collect::<Vec<_>>()
-        .iter()
-        .map(|path| place(path))
-        .collect()
-}
-
-/// No file that some option reads is written by another.
-fn unread(read: &[(&'static str, &[PathBuf])], written: &[(&'static str, &[PathBuf])]) -> Result<(), Error> {
-    for (reader, path) in read.iter().flat_map(|(option, paths)| paths.iter().map(move |path| (*option, path))) {
-        let found = place(path);
-        for (writer, places) in written {
-            if places.contains(&found) {
-                return Err(Error::Overwrites { path: path.clone(), reader, writer });
-            }
-        }
-    }
-    Ok(())
-}
-
-/// One name for one file, whether it exists yet or not.
-fn place(path: &Path) -> PathBuf {
-    path.canonicalize().unwrap_or_else(|_| {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
-        match (folder.canonicalize(), path.file_name()) {
-            (Ok(folder), Some(name)) => folder.join(name),
-            _ => path.to_owned(),
-        }
     })
 }
 
