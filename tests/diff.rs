@@ -1,46 +1,24 @@
 //! What has changed between two runs: the program as a shell meets it, on scans of the loopback world.
 #![expect(clippy::unwrap_used, reason = "a test may fail by panic, also in its own functions")]
 
+mod shell;
+
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
 use mxcensus::scan::diff::change::Kind;
 use mxcensus::scan::diff::records::COLUMNS;
 use serde_json::{Value, json};
+use shell::{Folder, PROGRAM, mxcensus, stderr};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_mxcensus");
 const FORMS: [&str; 5] = ["csv", "csv.gz", "jsonl", "jsonl.zst", "parquet"];
-
-fn mxcensus(words: &[&str]) -> Output {
-    Command::new(PROGRAM).args(words).stdin(Stdio::null()).output().unwrap()
-}
 
 fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-fn stderr(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
-}
-
-/// A folder for one test's files.
-struct Folder(tempfile::TempDir);
-
 impl Folder {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn text(&self, name: &str) -> String {
-        self.path(name).to_str().unwrap().to_owned()
-    }
-
     /// Scans some targets of the lab.
     fn scan(&self, name: &str, more: &[&str]) {
         let output = self.text(name);
@@ -232,7 +210,7 @@ fn what_cannot_be_compared_is_said_in_one_line() {
     refused(&[&old, "-o", &folder.text("x.parquet")], "text, csv or jsonl");
     refused(&[&old, "-o", &folder.text("x.csv"), "--format", "jsonl"], "text, csv or jsonl");
     assert_eq!(mxcensus(&["diff", "-", "-"]).status.code(), Some(2));
-    assert_eq!(fs::read_dir(folder.0.path()).unwrap().count(), 5, "nothing is left behind");
+    assert_eq!(fs::read_dir(folder.path("")).unwrap().count(), 5, "nothing is left behind");
 }
 
 #[test]

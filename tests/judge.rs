@@ -5,44 +5,23 @@
     reason = "a test may fail by panic, also in its own functions"
 )]
 
+mod shell;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::LazyLock;
 
 use mxcensus::model::evidence::Evidence;
 use serde_json::{Value, json};
+use shell::{Folder, PROGRAM, mxcensus, stderr};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_mxcensus");
 /// All scenarios of the lab's world, and some of the bulk.
 const TARGETS: &str = "120";
 
-fn mxcensus(words: &[&str]) -> Output {
-    Command::new(PROGRAM).args(words).stdin(Stdio::null()).output().unwrap()
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
-}
-
-/// A folder for one test's files.
-struct Folder(tempfile::TempDir);
-
 impl Folder {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn text(&self, name: &str) -> String {
-        self.path(name).to_str().unwrap().to_owned()
-    }
-
     /// Scans the lab in input order and keeps its evidence.
     fn scan(&self, rows: &str, evidence: &str, more: &[&str]) {
         let (rows, evidence) = (self.text(rows), self.text(evidence));

@@ -5,9 +5,11 @@
     reason = "a test may fail by panic, also in its own functions"
 )]
 
+mod shell;
+
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::path::Path;
+use std::process::{Command, Output};
 
 use clap::Parser as _;
 use mxcensus::cli::{Cli, Command as Typed};
@@ -16,35 +18,12 @@ use mxcensus::lab::{Lab, Settings};
 use mxcensus::scan;
 use mxcensus::scan::stop::Stop;
 use serde_json::{Value, json};
+use shell::{Folder, PROGRAM, mxcensus, stderr};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_mxcensus");
 /// What no two runs have in common.
 const TIMES: [&str; 4] = ["connect_ms", "greeting_ms", "scanned_at", "elapsed_ms"];
 
-fn mxcensus(words: &[&str]) -> Output {
-    Command::new(PROGRAM).args(words).stdin(Stdio::null()).output().unwrap()
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
-}
-
-/// A folder for one test's files.
-struct Folder(tempfile::TempDir);
-
 impl Folder {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn text(&self, name: &str) -> String {
-        self.path(name).to_str().unwrap().to_owned()
-    }
-
     /// Scans in this lab.
     async fn scan(&self, lab: Lab, output: &str, more: &[&str]) -> Lab {
         let output = self.text(output);

@@ -8,7 +8,6 @@ mod files;
 
 use std::fs::{self, File};
 use std::io::{IsTerminal as _, Read as _};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::slice;
 use std::sync::Arc;
@@ -81,10 +80,6 @@ const OTHER_DESCRIPTORS: u64 = 200;
 const LEAST_DESCRIPTORS: u64 = 256;
 /// Patience with a resolver over all repetitions: one recursive resolver's own patience with the world.
 const DNS_PATIENCE: Duration = Duration::from_secs(15);
-
-/// Public addresses that no network may do without: those of a root name server, a.root-servers.net.
-const ROOT_V4: Ipv4Addr = Ipv4Addr::new(198, 41, 0, 4);
-const ROOT_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0x503, 0xba3e, 0, 0, 0, 2, 0x30);
 
 /// The largest --concurrency: each target in flight costs memory, and no machine has sockets for more.
 const MOST_IN_FLIGHT: usize = 1_000_000;
@@ -589,9 +584,7 @@ fn routed(wanted: Families, lab: Option<&Lab>, notes: &mut Vec<String>) -> Famil
     if lab.is_some() {
         return both;
     }
-    let has = |from: SocketAddr, to: SocketAddr| UdpSocket::bind(from).and_then(|socket| socket.connect(to)).is_ok();
-    let v4 = has((Ipv4Addr::UNSPECIFIED, 0).into(), (ROOT_V4, 53).into());
-    let v6 = has((Ipv6Addr::UNSPECIFIED, 0).into(), (ROOT_V6, 53).into());
+    let (v4, v6) = (probe::source::v4().is_some(), probe::source::v6().is_some());
     let (routed, note) = match (v4, v6) {
         (false, false) => (both, "this machine has no route to the Internet: connections there fail (no-route)"),
         (true, false) if wanted.v6 => {

@@ -3,7 +3,7 @@
 //! Which address the system would send from is told by a socket that sends nothing.
 
 use std::fs;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::time::Instant;
 
@@ -21,15 +21,12 @@ use crate::model::introduction::Naming;
 use crate::model::name::Name;
 use crate::model::observed::{Absence, Denial, Observed};
 use crate::model::words::Cause;
-use crate::probe::Families;
 use crate::probe::dns::{self, Engine, Lookup, Server};
 use crate::probe::dnsbl::ledger::Ledger;
 use crate::probe::dnsbl::panel::Panel;
 use crate::probe::smtp::session;
+use crate::probe::{Families, source};
 
-/// Public addresses that no network may do without: those of a root name server, a.root-servers.net.
-const ROOT_V4: Ipv4Addr = Ipv4Addr::new(198, 41, 0, 4);
-const ROOT_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0x503, 0xba3e, 0, 0, 0, 2, 0x30);
 /// Reverse names that are looked up: nobody needs more.
 const NAMES: usize = 5;
 
@@ -179,8 +176,8 @@ async fn identity(job: &Job, lookup: &impl Lookup) -> Identity {
 
 /// The address that the system would use in each family, with its names.
 pub(super) async fn owns(lookup: &impl Lookup, families: Families, allowed: &Allowed) -> Vec<Own> {
-    let four = families.v4.then(|| ("IPv4", source((Ipv4Addr::UNSPECIFIED, 0).into(), (ROOT_V4, 53).into())));
-    let six = families.v6.then(|| ("IPv6", source((Ipv6Addr::UNSPECIFIED, 0).into(), (ROOT_V6, 53).into())));
+    let four = families.v4.then(|| ("IPv4", source::v4()));
+    let six = families.v6.then(|| ("IPv6", source::v6()));
     let found = four.into_iter().chain(six).map(|(family, source)| async move {
         match source {
             Some(address) => own(lookup, address, allowed).await,
@@ -188,13 +185,6 @@ pub(super) async fn owns(lookup: &impl Lookup, families: Families, allowed: &All
         }
     });
     join_all(found).await
-}
-
-/// The source address of packets to somewhere; nothing is sent.
-fn source(from: SocketAddr, to: SocketAddr) -> Option<IpAddr> {
-    let socket = UdpSocket::bind(from).ok()?;
-    socket.connect(to).ok()?;
-    socket.local_addr().ok().map(|address| address.ip())
 }
 
 fn unrouted(family: &'static str) -> Own {
@@ -301,15 +291,6 @@ fn day(at: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_source_address_is_told_without_a_packet() {
-        let to = Ipv4Addr::new(127, 0, 0, 9);
-        let loopback = source((Ipv4Addr::UNSPECIFIED, 0).into(), (to, 53).into());
-        assert!(loopback.is_some_and(|address| address.is_loopback()), "{loopback:?}");
-        // From an address that is not this machine's there is no way out.
-        assert_eq!(source((Ipv4Addr::new(192, 0, 2, 1), 0).into(), (to, 53).into()), None);
-    }
 
     #[test]
     fn the_machine_of_this_test_can_be_read() {

@@ -46,7 +46,7 @@ pub(super) fn text(shown: &[&Check], all: &[Check], colour: bool) -> String {
         (0, _) => "fit to scan, with what the warnings say",
         _ => "not fit to scan before the faults are mended",
     };
-    writeln!(out, "{fit}: {ok} ok, {warnings} warnings, {faults} faults, {unknown} unknown").expect(STRING);
+    writeln!(out, "{fit}: ok {ok}, warning {warnings}, fault {faults}, unknown {unknown}").expect(STRING);
     out
 }
 
@@ -69,7 +69,7 @@ mod tests {
              \x20                do: ask for one\n\
              unknown  port25  nobody was dialled (not-asked)\n\
              \x20                do: name a server\n\
-             not fit to scan before the faults are mended: 1 ok, 0 warnings, 1 faults, 1 unknown\n"
+             not fit to scan before the faults are mended: ok 1, warning 0, fault 1, unknown 1\n"
         );
         let read: serde_json::Value = serde_json::from_str(&json(&[&all[1]], &all)).unwrap();
         assert_eq!(read["fit"], false);

@@ -20,6 +20,7 @@ mod sessions;
 mod shelf;
 mod size;
 pub mod smtp;
+pub mod source;
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
