@@ -22,6 +22,7 @@ pub mod rejudge;
 mod resolver;
 mod run;
 mod settled;
+mod sorted;
 mod spool;
 pub mod stop;
 mod summary;

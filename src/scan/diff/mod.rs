@@ -9,7 +9,6 @@ mod page;
 mod pairs;
 pub mod records;
 mod runs;
-mod sorted;
 
 use std::path::{Path, PathBuf};
 
@@ -19,10 +18,10 @@ use self::change::compare;
 use self::page::Page;
 use self::pairs::{Pairs, key, place};
 use self::records::Records;
-use self::sorted::{Sorted, Sorter};
 use super::Error as Fault;
 use super::journal::Before;
 use super::progress::{one_line, say_plainly};
+use super::sorted::{Sorted, Sorter};
 use crate::input::results::{Compared, Form, Results};
 use crate::model::standing::Standing;
 use crate::model::words::Severity;

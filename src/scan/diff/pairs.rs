@@ -6,7 +6,7 @@
 use std::cmp::Ordering;
 use std::io;
 
-use super::sorted::{Record, Sorted};
+use super::super::sorted::{Record, Sorted};
 use crate::model::standing::Place;
 use crate::output::csv::{Formulas, cell, restore};
 
@@ -123,7 +123,7 @@ fn prefix(key: &[u8]) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sorted::Sorter;
+    use super::super::super::sorted::Sorter;
     use super::*;
 
     /// Added to the numbers that are keys here, so that none looks like a place without an address.

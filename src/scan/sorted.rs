@@ -1,4 +1,4 @@
-//! Rows in the order of their places, however many there are.
+//! Records in the order of their keys, however many there are: rows by place, or what `merge` knows a row by.
 //! Comes in: records, each with a key, in any order. Goes out: the same by their keys, those of one key as they came.
 //! Memory is bounded: sorted runs go into one file without a name, and are merged when they are read.
 
