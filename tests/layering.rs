@@ -20,7 +20,8 @@ const MAY_ENTER: &[(&str, &[&str])] = &[
     ("lists", &["model", "probe"]),
     // Asks as a scan does, and of reverse names what the rules ask.
     ("doctor", &["model", "probe", "judge"]),
-    ("scan", &["model", "input", "plan", "probe", "judge", "output", "report"]),
+    // Has a look at its own machine first.
+    ("scan", &["model", "input", "plan", "probe", "judge", "output", "report", "doctor"]),
     // Takes a resolver as the one who asks it reads it.
     ("cli", &["probe"]),
     ("config", &["model", "input", "plan", "probe", "output", "scan", "cli", "lab", "lists", "observe", "doctor"]),

@@ -165,6 +165,9 @@ pub struct Scan {
     /// Go on with an interrupted run of the same output: same input, same options; begins one where there is none
     #[arg(long, help_heading = "Run")]
     pub resume: bool,
+    /// Scan more than 1,000 targets, or a list of unknown length, also from a machine that is not fit for it (`mxcensus doctor`)
+    #[arg(long, help_heading = "Run")]
+    pub force: bool,
     /// Between two checkpoints: a run that is killed has about this much to do again [default: 3s]
     #[arg(long, value_name = "DURATION", help_heading = "Run", value_parser = duration)]
     pub checkpoint: Option<Duration>,

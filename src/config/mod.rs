@@ -327,6 +327,7 @@ pub fn scan_in(args: typed::Scan, lab: Option<Lab>) -> Result<Meant, Error> {
         descriptors,
         metrics: args.metrics,
         resume: args.resume,
+        force: args.force,
         checkpoint: args.checkpoint.unwrap_or(CHECKPOINT),
         in_order: args.order == Some(typed::Order::Input),
         show: show(args.progress),

@@ -7,6 +7,7 @@ mod gather;
 mod identity;
 mod machine;
 mod page;
+mod quick;
 mod resolver;
 
 use std::net::{IpAddr, SocketAddr};
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+pub use self::quick::{LARGE, Quick, faults, quick};
 use crate::model::address::Allowed;
 use crate::model::dns::Question;
 use crate::model::dnsbl::List;
@@ -72,6 +74,13 @@ impl Check {
 
     fn unknown(check: &'static str, cause: Cause, evidence: impl Into<String>, advice: impl Into<String>) -> Self {
         Self { status: Status::Unknown, cause: Some(cause), advice: Some(advice.into()), ..Self::ok(check, evidence) }
+    }
+
+    /// In one line, as a scan says it.
+    pub fn line(&self) -> String {
+        let advice = self.advice.as_ref().map_or_else(String::new, |advice| format!("; {advice}"));
+        let cause = self.cause.map_or_else(String::new, |cause| format!(" ({cause})"));
+        format!("{}: {}: {}{cause}{advice}", self.status, self.check, self.evidence)
     }
 }
 
@@ -212,9 +221,10 @@ mod tests {
     fn what_is_unknown_fails_nothing_and_a_fault_fails_more_than_a_warning() {
         let (warning, fault) = (Check::warning("a", "b", "c"), Check::fault("a", "b", "c"));
         let unknown = Check::unknown("a", Cause::Timeout, "b", "c");
-        assert!(!reached(&[Check::ok("a", "b"), unknown], Status::Warning));
+        assert!(!reached(&[Check::ok("a", "b"), unknown.clone()], Status::Warning));
         assert!(reached(std::slice::from_ref(&warning), Status::Warning));
         assert!(!reached(&[warning], Status::Fault));
         assert!(reached(&[fault], Status::Fault));
+        assert_eq!(unknown.line(), "unknown: a: b (timeout); c");
     }
 }

@@ -7,6 +7,7 @@
 mod deferred;
 pub mod diff;
 mod effective;
+mod fitness;
 mod header;
 mod hold;
 mod journal;
@@ -36,6 +37,7 @@ pub use self::header::Changes;
 pub use self::journal::Error as ResumeError;
 use self::progress::Show;
 pub use self::run::run;
+use crate::doctor;
 use crate::input;
 use crate::model::dnsbl::Quorum;
 use crate::model::name::Name;
@@ -107,6 +109,8 @@ pub struct Job {
     pub descriptors: u64,
     /// Go on with an interrupted run of the same output.
     pub resume: bool,
+    /// Scan however many targets also where this machine has a fault.
+    pub force: bool,
     /// Between two checkpoints.
     pub checkpoint: Duration,
     /// Where the metrics go, if they are wanted.
@@ -182,6 +186,15 @@ pub enum Error {
         /// Those asked.
         resolvers: String,
     },
+    /// A machine that servers turn away: what it would see is not what others see.
+    #[error(
+        "this machine is not fit to scan more than {most} targets: {faults}; `mxcensus doctor` tells more, and --force scans all the same",
+        most = doctor::LARGE
+    )]
+    Unfit {
+        /// What is wrong with it.
+        faults: String,
+    },
     /// The DNS client cannot be set up.
     #[error("cannot set up the DNS client")]
     Dns(#[from] dns::Error),
@@ -231,6 +244,7 @@ impl Error {
             Self::NoResolver { .. }
             | Self::DeniesRoot { .. }
             | Self::Invents { .. }
+            | Self::Unfit { .. }
             | Self::Input(_)
             | Self::Resume(_)
             | Self::Merge(_)

@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 
 use super::Error;
 use super::deferred::Deferred;
+use super::fitness::Fit;
 use super::hold::Hold;
 use super::journal::Journal;
 use super::judges::{Judge, judges};
@@ -40,6 +41,8 @@ pub(super) struct Parts<L> {
     pub(super) sources: Vec<Source>,
     /// The number of targets, where it is known beforehand.
     pub(super) known: Option<u64>,
+    /// How many there may be.
+    pub(super) fit: Fit,
     pub(super) plan: plan::Settings,
     pub(super) prober: Arc<Prober<L>>,
     pub(super) policy: Arc<Policy>,
@@ -110,6 +113,7 @@ pub(super) async fn run<L: Lookup>(parts: Parts<L>) -> Result<Done, Error> {
     let reader = {
         let reader = Reader {
             planner: Planner::new(parts.plan),
+            fit: parts.fit,
             settled: parts.settled,
             passed: parts.passed,
             aside: aside(Arc::clone(&deferred)),
@@ -434,6 +438,7 @@ mod tests {
             targets: (0..targets).map(|number| format!("host{number}.example.org")).collect(),
             sources: Vec::new(),
             known: None,
+            fit: Fit::default(),
             plan: plan::Settings::default(),
             prober: Arc::new(prober(lookup)),
             policy: Arc::new(Policy {

@@ -12,6 +12,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 use super::deferred::For;
+use super::fitness::Fit;
 use super::progress::{Counts, Progress, Total, add, get};
 use super::settled::{Passed, Settled};
 use super::stop::{Level, Stop};
@@ -43,6 +44,8 @@ const ENOUGH: usize = 64;
 /// The thread that reads and plans.
 pub(super) struct Reader {
     pub(super) planner: Planner,
+    /// How many targets may be scanned.
+    pub(super) fit: Fit,
     /// What an interrupted run of the same output has settled.
     pub(super) settled: Settled,
     /// What it has left to another pass, and how that is put aside.
@@ -107,7 +110,7 @@ impl Reader {
         }
         add(&self.counts.records, 1);
         match item {
-            Item::Entry(entry) => Ok(self.entry(entry)),
+            Item::Entry(entry) => self.entry(entry),
             Item::Reject(reject) => {
                 self.reject(&reject)?;
                 Ok(true)
@@ -122,7 +125,7 @@ impl Reader {
         self.total.pending.store(pending, Ordering::Relaxed);
     }
 
-    fn entry(&mut self, entry: Entry) -> bool {
+    fn entry(&mut self, entry: Entry) -> Result<bool, Error> {
         let size = u64::try_from(plan::size(&entry)).unwrap_or(u64::MAX);
         self.total.pending.store(size, Ordering::Relaxed);
         let (mut seen, mut excluded) = (0_u64, 0_u64);
@@ -133,9 +136,10 @@ impl Reader {
                 add(&self.counts.skipped, 1);
                 continue;
             }
+            self.fit.for_targets(get(&self.counts.skipped) + self.next + 1)?;
             if let Some(window) = &self.window {
                 // Closed means that the run is over.
-                let Ok(permit) = self.runtime.block_on(window.acquire()) else { return false };
+                let Ok(permit) = self.runtime.block_on(window.acquire()) else { return Ok(false) };
                 permit.forget();
             }
             let earlier = self.passed.of(target.sequence);
@@ -153,7 +157,7 @@ impl Reader {
             }
             // Closed means that nothing more is taken: the run is to stop.
             if self.stop.level() > Level::Run || self.give.send_blocking(work).is_err() {
-                return false;
+                return Ok(false);
             }
             self.taken(size.saturating_sub(seen));
         }
@@ -163,7 +167,7 @@ impl Reader {
         } else if seen == excluded {
             add(&self.counts.excluded, 1);
         }
-        true
+        Ok(true)
     }
 
     fn reject(&mut self, reject: &Reject) -> Result<(), Error> {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use super::fitness::{Fit, Fitness};
 use super::journal::{self, Before, Beginning, Counted, Journal, Kept};
 use super::metrics::{Keeper, Metrics, Seen};
 use super::progress::{Counts, Show, get, say_plainly};
@@ -75,11 +76,11 @@ async fn begin(
 ) -> Result<Option<(pipeline::Parts<dns::Engine>, End)>, Error> {
     let effective = effective::of(&job);
     let known = reader::known_targets(&job.feeds).map(|count| count + job.targets.len() as u64);
+    let fitness = Fitness::of(&job);
     let (again, scratch, allowed) = (job.probe.again, job.probe.scratch.clone(), job.probe.allowed.clone());
     let (wanted, naming, named) = (job.probe.wanted, job.probe.naming, Arc::clone(&job.probe.lists));
-    let Some((sources, engine)) = open(job.feeds, job.input, &job.dns, &scratch, before.as_ref(), &stop).await? else {
-        return Ok(None);
-    };
+    let opened = open(job.feeds, job.input, &job.dns, &scratch, before.as_ref(), &fitness, &stop);
+    let Some((sources, engine, fit)) = opened.await? else { return Ok(None) };
     let (history, previous) = input::previous::read(&job.previous)?;
     let hold = usize::try_from(job.probe.memory / HELD_BYTES).unwrap_or(MOST_HELD).clamp(1, MOST_HELD);
     let prober = Arc::new(Prober::new(engine, job.probe));
@@ -147,6 +148,7 @@ async fn begin(
         targets: job.targets,
         sources,
         known,
+        fit,
         plan: job.plan,
         prober,
         policy: Arc::new(policy),
@@ -302,15 +304,16 @@ fn earlier(job: &Job, file: Option<&Path>, metrics: &Metrics) -> Result<ControlF
     })
 }
 
-/// Opens the inputs and tests the resolver; None where the run is stopped meanwhile.
+/// Opens the inputs, and tests the resolver and this machine; None where the run is stopped meanwhile.
 async fn open(
     feeds: Vec<Feed>,
     options: input::Options,
     dns: &dns::Settings,
     scratch: &Path,
     before: Option<&Kept>,
+    fitness: &Fitness,
     stop: &Stop,
-) -> Result<Option<(Vec<Source>, dns::Engine)>, Error> {
+) -> Result<Option<(Vec<Source>, dns::Engine, Fit)>, Error> {
     let seen = before.map(|kept| kept.inputs.clone()).unwrap_or_default();
     let scratch = scratch.to_owned();
     // Standard input may have nothing to say for as long as it likes.
@@ -320,11 +323,15 @@ async fn open(
         () = stop.reached(Level::Drain) => return Ok(None),
     };
     let engine = dns::Engine::start(dns.clone()).await?;
-    tokio::select! {
-        answered = resolver::answering(&engine, dns) => answered?,
+    let tested = async {
+        resolver::answering(&engine, dns).await?;
+        fitness.look(&engine).await
+    };
+    let fit = tokio::select! {
+        fit = tested => fit?,
         () = stop.reached(Level::Drain) => return Ok(None),
-    }
-    Ok(Some((sources, engine)))
+    };
+    Ok(Some((sources, engine, fit)))
 }
 
 /// Ends the files of a run; the journal of a complete one goes last.
