@@ -81,13 +81,13 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
             if !meant.job.quiet {
                 meant.notes.iter().for_each(|note| say_plainly(note));
             }
-            let outcome = scan::run(meant.job, Stop::default()).await?;
+            let outcome = scan::run(meant.job, signals()?).await?;
             Ok(ExitCode::from(outcome.exit_code()))
         }),
         Command::Doctor(args) => examine(&args),
         Command::Judge(args) => {
             let job = config::judge(args)?;
-            let outcome = runtime().block_on(scan::rejudge::run(job, Stop::default()))?;
+            let outcome = runtime().block_on(async { Ok::<_, Error>(scan::rejudge::run(job, signals()?).await?) })?;
             Ok(ExitCode::from(match outcome {
                 Judged { damaged: true, .. } => 2,
                 Judged { complete: false, .. } => 3,
@@ -229,10 +229,16 @@ async fn lab(args: &cli::lab::Lab) -> Result<ExitCode, Error> {
     .await
 }
 
-/// Says how to reach a world, and keeps it up until it is interrupted: from the moment on that it says so.
-async fn stay_up(page: &str) -> Result<ExitCode, Error> {
+/// A stop that SIGINT and SIGTERM set.
+fn signals() -> Result<Stop, Error> {
     let stop = Stop::default();
     stop.listen().map_err(|source| scan::Error::System { what: "listen for signals", source })?;
+    Ok(stop)
+}
+
+/// Says how to reach a world, and keeps it up until it is interrupted: from the moment on that it says so.
+async fn stay_up(page: &str) -> Result<ExitCode, Error> {
+    let stop = signals()?;
     print(page)?;
     stop.reached(Level::Drain).await;
     Ok(ExitCode::SUCCESS)

@@ -40,7 +40,8 @@ impl World {
         let options = line.split_once("--resolver").unwrap().1.split(" --helo").next().unwrap();
         let options = options.split_whitespace().map(str::to_owned);
         // A name that is none of the lab's, and could be a real one.
-        let options = ["--resolver".to_owned()].into_iter().chain(options).chain(["--helo".into(), "mx.ietf.org".into()]);
+        let options =
+            ["--resolver".to_owned()].into_iter().chain(options).chain(["--helo".into(), "mx.ietf.org".into()]);
         Self { lab, options: options.collect() }
     }
 

@@ -25,6 +25,8 @@ const MAY_ENTER: &[(&str, &[&str])] = &[
     // Takes a resolver as the one who asks it reads it.
     ("cli", &["probe"]),
     ("config", &["model", "input", "plan", "probe", "output", "scan", "cli", "lab", "lists", "observe", "doctor"]),
+    // The doors for other programs.
+    ("census", &["model", "input", "output", "scan", "config", "cli", "lab", "error"]),
     ("error", &["cli", "config", "doctor", "lab", "lists", "observe", "output", "scan"]),
 ];
 

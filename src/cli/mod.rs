@@ -14,6 +14,8 @@ pub mod rows;
 pub mod scan;
 pub mod tables;
 
+use std::ffi::OsString;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
@@ -36,6 +38,20 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+}
+
+/// The options of `scan` out of words that nobody typed; an error is one line about what is wrong with them.
+pub fn scan_of(words: impl Iterator<Item = OsString>) -> Result<Box<scan::Scan>, String> {
+    let words = ["mxcensus", "scan"].map(OsString::from).into_iter().chain(words);
+    match Cli::try_parse_from(words) {
+        Ok(Cli { command: Command::Scan(args) }) => Ok(args),
+        Ok(_) => unreachable!("the command is scan"),
+        Err(usage) => {
+            let said = usage.to_string();
+            let line = said.lines().next().unwrap_or_default();
+            Err(line.strip_prefix("error: ").unwrap_or(line).to_owned())
+        }
+    }
 }
 
 /// The commands.

@@ -319,6 +319,7 @@ pub fn scan_in(args: typed::Scan, lab: Option<Lab>) -> Result<Meant, Error> {
         seed: args.seed,
         rejects: rejects(&args),
         format: output::Options { format: args.rows.format.map(format), csv_raw: args.rows.csv_raw },
+        sink: None,
         output: args.rows.output.filter(|path| path != Path::new("-")),
         evidence: args.evidence,
         previous: args.previous,

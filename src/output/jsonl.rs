@@ -41,6 +41,14 @@ impl Sink for Jsonl {
     }
 }
 
+/// A row as an object, without the end of its line.
+pub fn json(row: Row<'_>) -> String {
+    let mut line = Vec::new();
+    push_row(&mut line, row);
+    line.pop();
+    String::from_utf8(line).expect("all that is written is text")
+}
+
 fn push_row(out: &mut Vec<u8>, row: Row<'_>) {
     for (at, column) in COLUMNS.iter().enumerate() {
         out.extend_from_slice(if at == 0 { b"{\"" } else { b",\"" });

@@ -21,12 +21,14 @@ mod sample;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
 pub use evidence::Evidences;
 pub use file::{beside, remove, replace, replace_or_print};
 pub use joined::{Lines, join};
+pub use jsonl::json;
 pub use lock::Lock;
 pub use manifest::Manifest;
 pub use spelling::rfc3339;
@@ -38,7 +40,7 @@ use crate::model::words::words;
 use file::{Destination, TextFile};
 
 /// What takes rows.
-pub trait Sink: Send {
+pub trait Sink: fmt::Debug + Send {
     /// Writes one row; it may stay in memory until `flush` or `finish`.
     fn write(&mut self, row: Row<'_>) -> Result<(), Error>;
 

@@ -16,8 +16,8 @@ use crate::judge;
 use crate::judge::policy::Policy;
 use crate::model::assessment::Judged;
 use crate::model::words::Cause;
-use crate::probe::Prober;
 use crate::probe::dns::Lookup;
+use crate::probe::{Gathered, Prober};
 
 /// The keeper of the hold, and those who judge what it lets go: that comes in bursts, so there are enough of them to use the
 /// machine, and no more.
@@ -58,18 +58,20 @@ impl<L> Clone for Judge<L> {
 }
 
 impl<L: Lookup> Judge<L> {
-    /// Judges a target and gives it to the writer, which has gone only when the run is being given up. A panic costs this
-    /// one row, as a fault of ours.
+    /// Judges a target and gives it to the writer, which has gone only when the run is being given up.
     pub(super) async fn judge(&self, held: Held) -> Result<(), GivenUp> {
         let Held { index, gathered } = held;
-        let target = gathered.target.clone();
-        let assessed =
-            std::panic::catch_unwind(AssertUnwindSafe(|| judge::assess(self.prober.settle(gathered), &self.policy)));
-        let judged = assessed
-            .unwrap_or_else(|_panic| judge::assess(self.prober.settle(self.prober.broken(target)), &self.policy));
+        let judged = assess(&self.prober, &self.policy, gathered);
         note_failures(&self.failures, &judged);
         self.rows.send((index, judged)).await.map_err(|_gone| GivenUp)
     }
+}
+
+/// Judges what is settled. A panic costs this one target's rows, as a fault of ours.
+pub(super) fn assess<L: Lookup>(prober: &Prober<L>, policy: &Policy, gathered: Gathered) -> Judged {
+    let target = gathered.target.clone();
+    let assessed = std::panic::catch_unwind(AssertUnwindSafe(|| judge::assess(prober.settle(gathered), policy)));
+    assessed.unwrap_or_else(|_panic| judge::assess(prober.settle(prober.broken(target)), policy))
 }
 
 fn note_failures(failures: &Failures, judged: &Judged) {

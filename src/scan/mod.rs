@@ -23,6 +23,7 @@ pub mod rejudge;
 mod resolver;
 mod run;
 mod settled;
+pub mod single;
 mod sorted;
 mod spool;
 pub mod stop;
@@ -43,7 +44,7 @@ use crate::model::dnsbl::Quorum;
 use crate::model::name::Name;
 use crate::model::target::Receiver;
 use crate::model::words::{Cause, Profile, Severity};
-use crate::output;
+use crate::output::{self, Sink};
 use crate::plan;
 use crate::probe;
 use crate::probe::dns;
@@ -97,6 +98,8 @@ pub struct Job {
     pub output: Option<PathBuf>,
     /// In which form.
     pub format: output::Options,
+    /// Who takes rows where no file does, in the place of standard output.
+    pub sink: Option<Box<dyn Sink>>,
     /// Where the full evidence goes, if it is wanted.
     pub evidence: Option<PathBuf>,
     /// The results of earlier runs that this one is judged with.

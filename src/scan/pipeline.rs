@@ -382,6 +382,7 @@ mod tests {
     use crate::probe::{Families, Settings, Wanted, smtp};
 
     /// Fails with its first row, once so many targets are on their way.
+    #[derive(Debug)]
     struct Full {
         counts: Arc<Counts>,
         after: u64,
@@ -522,7 +523,7 @@ mod tests {
     }
 
     /// Keeps of each row the target, and whether something is unknown by a fault of ours.
-    #[derive(Clone, Default)]
+    #[derive(Clone, Default, Debug)]
     struct Kept(Arc<Mutex<Vec<(String, bool)>>>);
 
     impl Sink for Kept {

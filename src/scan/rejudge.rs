@@ -73,7 +73,6 @@ pub struct Outcome {
 /// Judges stored evidence again. A first signal ends it with the batch at hand; a second one does not wait for a file that
 /// says nothing, such as standard input: the thread that reads it ends with the process.
 pub async fn run(job: Job, stop: Stop) -> Result<Outcome, Error> {
-    stop.listen().map_err(|source| Error::System { what: "listen for signals", source })?;
     let own = stop.clone();
     let work = spawn("judge", move || review(job, &own))?;
     tokio::select! {

@@ -34,7 +34,6 @@ const MOST_HELD: usize = 16_384;
 /// Scans and judges the job's targets.
 pub async fn run(job: Job, stop: Stop) -> Result<Outcome, Error> {
     let now = now_ms();
-    stop.listen().map_err(|source| Error::System { what: "listen for signals", source })?;
     let file = job.output.clone().filter(|path| !output::is_direct(path));
     let _lock = file.as_deref().map(Lock::take).transpose().map_err(Error::Open)?.flatten();
     let quiet = job.quiet;
@@ -99,7 +98,8 @@ async fn begin(
     let header = header.unwrap_or_else(|| header::of(&policy, previous, now, job.seed));
     leave_out(&mut policy.health, &header.health);
     let paths = (job.output.as_deref(), job.evidence.as_deref());
-    let (mut sink, mut evidence) = outputs(paths, job.format, &header, before.as_ref()).map_err(Error::Open)?;
+    let given = outputs(paths, (job.sink, job.format), &header, before.as_ref());
+    let (mut sink, mut evidence) = given.map_err(Error::Open)?;
 
     let counts = Arc::new(Counts::default());
     let (settled, tally) = before.as_ref().map_or_else(Default::default, |kept| (kept.settled(), kept.tally.clone()));
@@ -350,13 +350,14 @@ fn conclude(written: Writer, manifest: &Manifest, output: Option<&Path>) -> Resu
 /// The outputs of a run that begins, or of one that goes on.
 fn outputs(
     (rows, evidence): (Option<&Path>, Option<&Path>),
-    format: output::Options,
+    (sink, format): (Option<Box<dyn Sink>>, output::Options),
     header: &Header,
     before: Option<&Kept>,
 ) -> Result<(Box<dyn Sink>, Option<Evidences>), output::Error> {
     let Some(kept) = before else {
         let evidence = evidence.map(|path| Evidences::create(path, header)).transpose()?;
-        return Ok((output::open(rows, &format)?, evidence));
+        let sink = sink.map_or_else(|| output::open(rows, &format), Ok)?;
+        return Ok((sink, evidence));
     };
     let resumed = match (evidence, &kept.evidence) {
         (Some(path), Some(mark)) => Some(Evidences::resume(path, header, mark)?),

@@ -20,7 +20,7 @@ use crate::probe::dns::Lookup;
 use crate::probe::{Errand, Gathered, Obstacle, Prober};
 
 /// Probes one target. A panic costs this one row, as a fault of ours.
-async fn gather<L: Lookup>(prober: &Prober<L>, errand: &Errand) -> Result<Gathered, Obstacle> {
+pub(super) async fn gather<L: Lookup>(prober: &Prober<L>, errand: &Errand) -> Result<Gathered, Obstacle> {
     let gathered = AssertUnwindSafe(prober.gather(errand)).catch_unwind().await;
     gathered.unwrap_or_else(|_panic| Ok(prober.broken(errand.target.clone())))
 }
