@@ -123,8 +123,12 @@ impl<L: Lookup> Prober<L> {
             (Pass::Had(had), _) => (had.scanned_at, had.earlier.clone()),
             (_, before) => (now_ms(), before.map(|before| with_earlier(&before.what)).unwrap_or_default()),
         };
-        let (reverse, said, conversation) =
-            tokio::join!(self.reverse(address), self.said_at(address), self.conversation(address, exchange, pass));
+        // The first two are on the heap, and mostly over long before the last: what they took is free again by then.
+        let (reverse, said, conversation) = tokio::join!(
+            Box::pin(self.reverse(address)),
+            Box::pin(self.said_at(address)),
+            self.conversation(address, exchange, pass)
+        );
         let (ptr, forward) = reverse;
         let (session, introduction, ehlo, introduced) = conversation;
         let host = Host {

@@ -29,9 +29,11 @@ pub(super) struct Outage {
 impl Outage {
     /// Waits until a resolver answers, which it mostly does; false where the run is to stop instead.
     pub(super) async fn is_over<L: Lookup>(&self, prober: &Prober<L>, stop: &Stop) -> bool {
-        if !prober.is_cut_off() {
-            return true;
-        }
+        // On the heap: ten thousand workers come by here, and need no room for what hardly ever happens.
+        !prober.is_cut_off() || Box::pin(self.wait(prober, stop)).await
+    }
+
+    async fn wait<L: Lookup>(&self, prober: &Prober<L>, stop: &Stop) -> bool {
         let _turn = self.asking.lock().await;
         let (began, mut told) = (Instant::now(), false);
         while prober.is_cut_off() && stop.level() == Level::Run {

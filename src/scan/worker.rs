@@ -77,8 +77,7 @@ impl<L: Lookup> Worker<L> {
     }
 
     /// Gathers a target. None when it was put aside, or given up with the run.
-    async fn gather(&self, prober: &Prober<L>, work: Work) -> Option<(Held, Option<For>)> {
-        let mut work = work;
+    async fn gather(&self, prober: &Prober<L>, mut work: Work) -> Option<(Held, Option<For>)> {
         loop {
             let gathered = gather(prober, &work.errand).await;
             let stopping = self.stop.level() > Level::Run;
