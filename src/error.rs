@@ -2,6 +2,8 @@
 //! Comes in: a stage's error. Goes out: a chain of messages for a person, and a number for a script.
 //! A remote's misbehaviour never gets here: it is evidence.
 
+use std::path::PathBuf;
+
 use crate::{cli, config, doctor, lab, lists, observe, output, scan};
 
 /// Any error of ours.
@@ -37,13 +39,21 @@ pub enum Error {
     /// `man` of a command that is none.
     #[error("there is no command {0:?}; `mxcensus --help` lists them")]
     NoCommand(String),
+    /// `man --out`.
+    #[error("cannot write the manual into {}", .folder.display())]
+    Manual {
+        /// Where it was to go.
+        folder: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
 }
 
 impl Error {
     /// The exit code: 2 for what the user can mend in the command, 4 for what went wrong in us or under us.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::File(_) | Self::Config(_) | Self::NoFinding(_) | Self::NoCommand(_) => 2,
+            Self::File(_) | Self::Config(_) | Self::NoFinding(_) | Self::NoCommand(_) | Self::Manual { .. } => 2,
             Self::Doctor(_) | Self::Lab(_) | Self::Lists(_) | Self::Print(_) => 4,
             Self::Observe(error) => error.exit_code(),
             Self::Scan(error) => error.exit_code(),

@@ -3,6 +3,7 @@
 use std::error::Error as _;
 use std::ffi::OsString;
 use std::io::{self, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::parser::ValueSource;
@@ -149,19 +150,16 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
         }),
         Command::Completions { shell } => {
             let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "mxcensus", &mut script);
+            clap_complete::generate(shell, &mut Cli::command(), cli::PROGRAM, &mut script);
             print(&String::from_utf8_lossy(&script))
         }
-        Command::Man { command } => {
-            let mut all = Cli::command();
-            all.build();
-            let asked = match &command {
-                None => all,
-                Some(name) => all.find_subcommand(name).cloned().ok_or_else(|| Error::NoCommand(name.clone()))?,
-            };
-            let mut page = Vec::new();
-            clap_mangen::Man::new(asked).render(&mut page).expect("writing to a Vec cannot fail");
-            print(&String::from_utf8_lossy(&page))
+        Command::Man { out: Some(folder), .. } => {
+            write_manual(&folder).map_err(|source| Error::Manual { folder, source })?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Man { command, out: None } => {
+            let page = cli::pages::page(command.as_deref());
+            print(&page.ok_or_else(|| Error::NoCommand(command.unwrap_or_default()))?.text)
         }
     }
 }
@@ -181,6 +179,12 @@ fn examine(args: &cli::doctor::Doctor) -> Result<ExitCode, Error> {
 
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("the system can start threads and an epoll")
+}
+
+/// Every page of the manual, as a file.
+fn write_manual(folder: &Path) -> io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    cli::pages::manual().into_iter().try_for_each(|page| std::fs::write(folder.join(page.file), page.text))
 }
 
 /// Prints to standard output; that its reader has gone is a good end.

@@ -408,6 +408,23 @@ fn hostile_servers_stay_up_at_the_addresses_they_are_listed_under() {
 }
 
 #[test]
+fn the_manual_that_cannot_be_written_is_one_line_and_a_page_is_printed_or_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    fs::write(&file, "").unwrap();
+    let unwritable = mxcensus(&["man", "--out", file.to_str().unwrap()]);
+    assert_refused(&unwritable, 2, "cannot write the manual into ", Path::new("-"));
+    assert_eq!(mxcensus(&["man", "scan", "--out", "."]).status.code(), Some(2), "a page of one command is printed");
+    let nobody = mxcensus(&["man", "scam"]);
+    assert_refused(&nobody, 2, "there is no command \"scam\"", Path::new("-"));
+
+    let manual = folder.path().join("new/man1");
+    assert!(mxcensus(&["man", "--out", manual.to_str().unwrap()]).status.success());
+    let page = fs::read(manual.join("mxcensus-scan.1")).unwrap();
+    assert_eq!(page, mxcensus(&["man", "scan"]).stdout);
+}
+
+#[test]
 fn every_printing_command_takes_a_reader_that_goes_away_well() {
     for words in [
         "lab --truth",

@@ -39,7 +39,7 @@ const STAYS_IN: &[(&str, &[&str])] = &[
     ("parquet", &["src/output/", "src/input/columnar.rs"]),
     ("clap", &["src/cli/", "src/main.rs"]),
     ("clap_complete", &["src/cli/", "src/main.rs"]),
-    ("clap_mangen", &["src/main.rs"]),
+    ("clap_mangen", &["src/cli/pages.rs"]),
     ("governor", &["src/probe/budget.rs"]),
     ("indicatif", &["src/scan/progress.rs"]),
     ("mimalloc", &["src/main.rs"]),

@@ -10,19 +10,24 @@ pub mod lab;
 pub mod lists;
 pub mod merge;
 pub mod observe;
+pub mod pages;
 pub mod rows;
 pub mod scan;
 pub mod tables;
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+/// What the program is called.
+pub const PROGRAM: &str = "mxcensus";
+
 /// A census of mail servers: who introduces itself properly, with the evidence.
 #[derive(Debug, Parser)]
 #[command(
-    name = "mxcensus",
+    name = PROGRAM,
     version,
     about,
     long_about = "Takes a list of domains, addresses or networks and tells, for every mail server behind it, whether it is \
@@ -82,10 +87,14 @@ pub enum Command {
         /// The shell
         shell: Shell,
     },
-    /// The manual page, in roff
+    /// A page of the manual, in roff, or all of them as files
     Man {
         /// The command; the program itself without one
+        #[arg(conflicts_with = "out")]
         command: Option<String>,
+        /// Write every page into this folder, as mxcensus.1, mxcensus-scan.1 and so on
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
     },
 }
 

@@ -171,6 +171,12 @@ mod system {
     /// Where `SO_MEMINFO` tells of datagrams dropped (`SK_MEMINFO_DROPS` in `linux/sock_diag.h`).
     const DROPS: usize = 8;
 
+    /// Flags, as the C library declares them: musl's have no sign.
+    #[cfg(target_env = "musl")]
+    const NO_WAIT: libc::c_uint = libc::MSG_DONTWAIT.cast_unsigned();
+    #[cfg(not(target_env = "musl"))]
+    const NO_WAIT: libc::c_int = libc::MSG_DONTWAIT;
+
     const EMPTY_PART: libc::iovec = libc::iovec { iov_base: ptr::null_mut(), iov_len: 0 };
 
     fn empty_header() -> libc::mmsghdr {
@@ -182,8 +188,8 @@ mod system {
         let fd = socket.as_raw_fd();
         // SAFETY: with a count of zero no header is looked at.
         unsafe {
-            libc::sendmmsg(fd, ptr::null_mut(), 0, libc::MSG_DONTWAIT) == 0
-                && libc::recvmmsg(fd, ptr::null_mut(), 0, libc::MSG_DONTWAIT, ptr::null_mut()) == 0
+            libc::sendmmsg(fd, ptr::null_mut(), 0, NO_WAIT) == 0
+                && libc::recvmmsg(fd, ptr::null_mut(), 0, NO_WAIT, ptr::null_mut()) == 0
         }
     }
 
@@ -198,7 +204,7 @@ mod system {
             count += 1;
         }
         // SAFETY: see the head of the file; the first `count` headers are filled.
-        let sent = unsafe { libc::sendmmsg(socket.as_raw_fd(), headers.as_mut_ptr(), count, libc::MSG_DONTWAIT) };
+        let sent = unsafe { libc::sendmmsg(socket.as_raw_fd(), headers.as_mut_ptr(), count, NO_WAIT) };
         usize::try_from(sent).map_err(|_| io::Error::last_os_error())
     }
 
@@ -212,9 +218,9 @@ mod system {
             header.msg_hdr.msg_iovlen = 1;
             count += 1;
         }
-        let (fd, flags) = (socket.as_raw_fd(), libc::MSG_DONTWAIT);
+        let fd = socket.as_raw_fd();
         // SAFETY: see the head of the file; the first `count` headers are filled, and no timeout is given.
-        let received = unsafe { libc::recvmmsg(fd, headers.as_mut_ptr(), count, flags, ptr::null_mut()) };
+        let received = unsafe { libc::recvmmsg(fd, headers.as_mut_ptr(), count, NO_WAIT, ptr::null_mut()) };
         let received = usize::try_from(received).map_err(|_| io::Error::last_os_error())?;
         for (at, header) in headers.iter().take(received).enumerate() {
             let length = usize::try_from(header.msg_len).unwrap_or(LARGEST).min(LARGEST);
