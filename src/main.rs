@@ -143,7 +143,10 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
         }
         Command::Schema(args) => print(&match args.format {
             SchemaFormat::Text => schema::schema_text(),
-            SchemaFormat::Json => schema::schema_json(),
+            SchemaFormat::Json => {
+                schema::schema_json(&judge::table::rules_json(), &judge::table::explain_json(None))
+            }
+            SchemaFormat::JsonSchema => schema::schema_json_schema(),
             SchemaFormat::Arrow => schema::schema_arrow(),
             SchemaFormat::Markdown => schema::schema_markdown(),
         }),

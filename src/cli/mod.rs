@@ -97,7 +97,7 @@ pub enum ExplainFormat {
 /// `schema`.
 #[derive(Debug, Args)]
 pub struct Schema {
-    /// A table for people, JSON, the Parquet file's Arrow schema, or the README's table
+    /// A table for people, the data dictionary as JSON, a JSON Schema, the Parquet file's Arrow schema, or the README's table
     #[arg(long, value_enum, default_value_t = SchemaFormat::Text, value_name = "FORMAT")]
     pub format: SchemaFormat,
 }
@@ -107,8 +107,10 @@ pub struct Schema {
 pub enum SchemaFormat {
     /// For people.
     Text,
-    /// For programs.
+    /// The data dictionary for programs: columns, words with their meanings, rules, findings.
     Json,
+    /// A JSON Schema (draft 2020-12) of a line of JSONL.
+    JsonSchema,
     /// The Parquet file's Arrow schema.
     Arrow,
     /// The README's table.

@@ -11,7 +11,7 @@ use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 pub use entries::TABLE;
-pub use rules::{About, RULES, rule_called, rule_json, rule_text, rules_markdown};
+pub use rules::{About, RULES, rule_called, rule_json, rule_text, rules_json, rules_markdown};
 
 use crate::model::finding::Code;
 use crate::model::words::{Basis, Profile, Rule, Severity, words};
