@@ -143,9 +143,7 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
         }
         Command::Schema(args) => print(&match args.format {
             SchemaFormat::Text => schema::schema_text(),
-            SchemaFormat::Json => {
-                schema::schema_json(&judge::table::rules_json(), &judge::table::explain_json(None))
-            }
+            SchemaFormat::Json => schema::schema_json(&judge::table::rules_json(), &judge::table::explain_json(None)),
             SchemaFormat::JsonSchema => schema::schema_json_schema(),
             SchemaFormat::Arrow => schema::schema_arrow(),
             SchemaFormat::Markdown => schema::schema_markdown(),

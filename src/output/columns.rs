@@ -14,7 +14,8 @@ use crate::model::smtp::{Certificate, Reply, Session, Tls};
 use crate::model::target::Subject;
 use crate::model::words::{
     Basis, Cause, CertTrust, ConnectStatus, ExchangeStatus, IntroducedBy, IntroductionClass, IntroductionStatus,
-    MxStatus, Overall, PtrClass, PtrStatus, Rule, Set, SmtpStatus, TargetKind, TlsFailure, TlsStatus, Unproven, Verdict,
+    MxStatus, Overall, PtrClass, PtrStatus, Rule, Set, SmtpStatus, TargetKind, TlsFailure, TlsStatus, Unproven,
+    Verdict,
 };
 
 /// The version of the column table; it grows when a column changes its meaning.

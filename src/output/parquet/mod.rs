@@ -172,7 +172,11 @@ fn begin() -> WriterPropertiesBuilder {
 fn properties() -> WriterProperties {
     let mut properties = begin()
         .set_statistics_enabled(EnabledStatistics::Chunk)
-        .set_key_value_metadata(Some(vec![KeyValue::new("schema_version".to_owned(), SCHEMA_VERSION.to_string())]));
+        // For readers that show these pairs and not who has written the file.
+        .set_key_value_metadata(Some(vec![
+            KeyValue::new("schema_version".to_owned(), SCHEMA_VERSION.to_string()),
+            KeyValue::new("program_version".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
+        ]));
     for column in COLUMNS.iter().filter(|column| column.kind.words().is_some() || REPEATING.contains(&column.name)) {
         let mut path = vec![column.name.to_owned()];
         if matches!(column.kind, Kind::List(_)) {
