@@ -32,18 +32,28 @@ pub enum Error {
     #[error("cannot print")]
     Print(#[source] std::io::Error),
     /// A finding nobody knows.
-    #[error("there is no finding or rule {0:?}; `mxcensus explain` lists all findings")]
-    NoFinding(String),
+    #[error("there is no finding or rule {name:?}{hint}; `mxcensus explain` lists all findings")]
+    NoFinding {
+        /// What was asked for.
+        name: String,
+        /// What may be meant.
+        hint: String,
+    },
     /// `man` of a command that is none.
-    #[error("there is no command {0:?}; `mxcensus --help` lists them")]
-    NoCommand(String),
+    #[error("there is no command {name:?}{hint}; `mxcensus --help` lists them")]
+    NoCommand {
+        /// What was asked for.
+        name: String,
+        /// What may be meant.
+        hint: String,
+    },
 }
 
 impl Error {
     /// The exit code: 2 for what the user can mend in the command, 4 for what went wrong in us or under us.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::File(_) | Self::Config(_) | Self::NoFinding(_) | Self::NoCommand(_) => 2,
+            Self::File(_) | Self::Config(_) | Self::NoFinding { .. } | Self::NoCommand { .. } => 2,
             Self::Doctor(_) | Self::Lab(_) | Self::Lists(_) | Self::Print(_) => 4,
             Self::Observe(error) => error.exit_code(),
             Self::Scan(error) => error.exit_code(),

@@ -6,11 +6,12 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::parser::ValueSource;
-use clap::{CommandFactory as _, FromArgMatches as _, Parser as _};
+use clap::{Arg, ArgMatches, CommandFactory as _, FromArgMatches as _};
 use mxcensus::cli::{self, Cli, Command, ExplainFormat, SchemaFormat};
 use mxcensus::error::Error;
 use mxcensus::lab::Lab;
 use mxcensus::lab::farm::Farm;
+use mxcensus::model::alike;
 use mxcensus::model::finding::Code;
 use mxcensus::model::words::Rule;
 use mxcensus::output::schema;
@@ -25,8 +26,8 @@ use mxcensus::{config, doctor, judge, lists, observe, scan};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let cli = match arguments(&std::env::args_os().collect::<Vec<_>>()) {
-        Ok(Ok(cli)) => cli,
+    let typed = match arguments(&std::env::args_os().collect::<Vec<_>>()) {
+        Ok(Ok(typed)) => typed,
         // Help and version too: the parser knows on which stream they belong. That the stream is gone is no fault.
         Ok(Err(usage)) => {
             let _gone = usage.print();
@@ -34,7 +35,7 @@ fn main() -> ExitCode {
         }
         Err(error) => return failed(&error),
     };
-    run(cli).unwrap_or_else(|error| failed(&error))
+    run(typed).unwrap_or_else(|error| failed(&error))
 }
 
 /// Says what happened, and why, in one line.
@@ -53,14 +54,24 @@ fn failed(error: &Error) -> ExitCode {
     ExitCode::from(error.exit_code())
 }
 
+/// What is to be done, and who said so.
+struct Typed {
+    cli: Cli,
+    /// The command line.
+    line: ArgMatches,
+    /// The command line, and what a configuration file adds to it.
+    all: ArgMatches,
+}
+
 /// The command line, with what a configuration file adds to it.
-fn arguments(typed: &[OsString]) -> Result<Result<Cli, clap::Error>, Error> {
+fn arguments(typed: &[OsString]) -> Result<Result<Typed, clap::Error>, Error> {
+    let read = |line: ArgMatches, all: ArgMatches| Cli::from_arg_matches(&all).map(|cli| Typed { cli, line, all });
     let matches = match Cli::command().try_get_matches_from(typed) {
         Ok(matches) => matches,
         Err(usage) => return Ok(Err(usage)),
     };
-    let parsed = Cli::from_arg_matches(&matches);
-    let Ok(Cli { command: Command::Scan(args) }) = &parsed else { return Ok(parsed) };
+    let parsed = read(matches.clone(), matches.clone());
+    let Ok(Typed { cli: Cli { command: Command::Scan(args) }, .. }) = &parsed else { return Ok(parsed) };
     let Some(path) = &args.config else { return Ok(parsed) };
     let given = matches.subcommand_matches("scan").map(|scan| {
         move |key: &str| {
@@ -68,14 +79,38 @@ fn arguments(typed: &[OsString]) -> Result<Result<Cli, clap::Error>, Error> {
             scan.try_contains_id(&id).is_ok() && scan.value_source(&id) == Some(ValueSource::CommandLine)
         }
     });
-    let added = cli::file::arguments(path, |key| given.as_ref().is_some_and(|given| given(key)))?;
+    let scan = scan_command();
+    let known: Vec<&str> = scan.get_arguments().filter_map(Arg::get_long).collect();
+    let added = cli::file::arguments(path, &known, |key| given.as_ref().is_some_and(|given| given(key)))?;
     let (program, rest) = typed.split_at(typed.len().min(2));
     let all = program.iter().cloned().chain(added.into_iter().map(OsString::from)).chain(rest.iter().cloned());
-    Ok(Cli::try_parse_from(all))
+    Ok(Cli::command().try_get_matches_from(all).and_then(|all| read(matches, all)))
 }
 
-fn run(cli: Cli) -> Result<ExitCode, Error> {
+/// The definition of `scan`, with the options of all commands.
+fn scan_command() -> clap::Command {
+    let mut all = Cli::command();
+    all.build();
+    all.find_subcommand("scan").cloned().expect("scan is a command")
+}
+
+/// Prints what a scan would go by.
+async fn show_config(args: cli::scan::Scan, line: &ArgMatches, all: &ArgMatches) -> Result<ExitCode, Error> {
+    let beside = config::beside(&args);
+    let meant = config::scan(args).await?;
+    let mut effective = meant.job.effective();
+    if let (Some(effective), serde_json::Value::Object(beside)) = (effective.as_object_mut(), beside) {
+        effective.extend(beside.into_iter().filter(|(_, value)| !value.is_null()));
+    }
+    let of_scan = |matches: &ArgMatches| matches.subcommand_matches("scan").cloned().unwrap_or_default();
+    let (scan, typed, all) = (scan_command(), of_scan(line), of_scan(all));
+    print(&cli::show::page(&cli::show::Given { scan: &scan, typed: &typed, all: &all, effective: &effective }))
+}
+
+fn run(typed: Typed) -> Result<ExitCode, Error> {
+    let Typed { cli, line, all } = typed;
     match cli.command {
+        Command::Scan(args) if args.show_config => runtime().block_on(show_config(*args, &line, &all)),
         Command::Scan(args) => runtime().block_on(async {
             let meant = config::scan(*args).await?;
             if !meant.job.quiet {
@@ -130,7 +165,7 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
             let rule = args.finding.as_deref().and_then(table::rule_called);
             let code = args.finding.as_ref().filter(|_| rule.is_none()).map(|wanted| {
                 let known = Code::ALL.iter().find(|code| code.as_str().eq_ignore_ascii_case(wanted)).copied();
-                known.ok_or_else(|| Error::NoFinding(wanted.clone()))
+                known.ok_or_else(|| Error::NoFinding { name: wanted.clone(), hint: table::hint(wanted) })
             });
             let code = code.transpose()?;
             print(&match (args.format, rule) {
@@ -158,12 +193,21 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
             all.build();
             let asked = match &command {
                 None => all,
-                Some(name) => all.find_subcommand(name).cloned().ok_or_else(|| Error::NoCommand(name.clone()))?,
+                Some(name) => all.find_subcommand(name).cloned().ok_or_else(|| no_command(name))?,
             };
             let mut page = Vec::new();
             clap_mangen::Man::new(asked).render(&mut page).expect("writing to a Vec cannot fail");
             print(&String::from_utf8_lossy(&page))
         }
+    }
+}
+
+/// `man` of a command that is none.
+fn no_command(name: &str) -> Error {
+    let all = Cli::command();
+    Error::NoCommand {
+        name: name.to_owned(),
+        hint: alike::hint(name, all.get_subcommands().map(clap::Command::get_name)),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Living with the data: the examples of fixtures/data run with the real readers from PyPI, and say what the program says.
+//! Living with the data: the examples of fixtures/data run with the real readers from `PyPI`, and say what the program says.
 #![expect(clippy::unwrap_used, reason = "a test may fail by panic, also in its own functions")]
 
 mod shell;
@@ -77,9 +77,9 @@ fn duckdb_polars_and_pandas_read_what_the_program_has_counted() {
     let folder = Folder::new();
     fs::create_dir(folder.path("parts")).unwrap();
     let (mut parts, mut seen) = (Vec::new(), Vec::new());
-    for shard in ["1/2", "2/2"] {
-        let (part, evidence) = (format!("parts/{}.parquet", &shard[..1]), format!("{}.jsonl", &shard[..1]));
-        scan(&folder.text(&part), &["--shard", shard, "--evidence", &folder.text(&evidence)]);
+    for shard in 1..=2 {
+        let (part, evidence) = (format!("parts/{shard}.parquet"), format!("{shard}.jsonl"));
+        scan(&folder.text(&part), &["--shard", &format!("{shard}/2"), "--evidence", &folder.text(&evidence)]);
         parts.push(folder.text(&part));
         seen.push(folder.text(&evidence));
     }

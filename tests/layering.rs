@@ -21,8 +21,8 @@ const MAY_ENTER: &[(&str, &[&str])] = &[
     // Asks as a scan does, and of reverse names what the rules ask.
     ("doctor", &["model", "probe", "judge"]),
     ("scan", &["model", "input", "plan", "probe", "judge", "output", "report"]),
-    // Takes a resolver as the one who asks it reads it.
-    ("cli", &["probe"]),
+    // Takes a resolver as the one who asks it reads it, shows a blocklist without its key, and knows what a wrong key is like.
+    ("cli", &["model", "probe"]),
     ("config", &["model", "input", "plan", "probe", "output", "scan", "cli", "lab", "lists", "observe", "doctor"]),
     ("error", &["cli", "config", "doctor", "lab", "lists", "observe", "output", "scan"]),
 ];
@@ -48,8 +48,9 @@ const STAYS_IN: &[(&str, &[&str])] = &[
     ("rcgen", &["src/lab/", "src/probe/dns/", "src/probe/smtp/"]),
     ("rustls", &["src/lab/", "src/probe/dns/", "src/probe/smtp/"]),
     ("rlimit", &["src/config/mod.rs", "src/doctor/gather.rs"]),
+    ("strsim", &["src/model/alike.rs"]),
     // In `judge` only for its cases, which are files.
-    ("toml", &["src/cli/file.rs", "src/probe/dnsbl/", "src/judge/cases/"]),
+    ("toml", &["src/cli/file.rs", "src/cli/show.rs", "src/probe/dnsbl/", "src/judge/cases/"]),
 ];
 
 /// Tests that enter another room, each for a reason.

@@ -12,6 +12,7 @@ pub mod merge;
 pub mod observe;
 pub mod rows;
 pub mod scan;
+pub mod show;
 pub mod tables;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};

@@ -182,6 +182,9 @@ pub struct Scan {
     /// TOML with the same names; the command line wins
     #[arg(long, value_name = "FILE", help_heading = "Run")]
     pub config: Option<PathBuf>,
+    /// Print the options in effect, each with where it comes from, as TOML for --config, and end without a packet
+    #[arg(long, help_heading = "Run")]
+    pub show_config: bool,
 }
 
 /// `--order`.

@@ -32,6 +32,7 @@ use crate::lab::farm::{self, MODES, Mode};
 use crate::lab::{self, Lab, Numbering};
 use crate::lists;
 use crate::model::address::Allowed;
+use crate::model::alike;
 use crate::model::introduction::Naming;
 use crate::model::name::Name;
 use crate::model::tables::{self, Given, Table, Tables};
@@ -203,8 +204,13 @@ pub enum Error {
     #[error("cannot start the lab")]
     Lab(#[from] lab::Error),
     /// `--hostile`.
-    #[error("there is no hostile mode {0:?}; `mxcensus lab --hostile --list` names them")]
-    NoMode(String),
+    #[error("there is no hostile mode {name:?}{hint}; `mxcensus lab --hostile --list` names them")]
+    NoMode {
+        /// What was asked for.
+        name: String,
+        /// What may be meant.
+        hint: String,
+    },
     /// `--authority`.
     #[error("cannot write {}, given by --authority", path.display())]
     Authority {
@@ -252,6 +258,7 @@ pub fn scan_in(args: typed::Scan, lab: Option<Lab>) -> Result<Meant, Error> {
     let budgeted = world.is_none() && wanted(&args).dnsbl && !lists.is_empty();
     let ledger = budgeted.then(|| Ledger::new(&state(args.state.as_deref()), &lists, &terms));
     let (descriptors, mut notes) = descriptors()?;
+    strangers(&args.dnsbl, &mut notes);
     let sockets = sockets(descriptors, args.concurrency, world.is_some(), &mut notes);
     let derived = IN_FLIGHT.min(sockets * 4).min(usize::try_from(args.memory).unwrap_or(IN_FLIGHT) * IN_FLIGHT_PER_MIB);
     let concurrency = args.concurrency.unwrap_or_else(|| derived.max(1));
@@ -458,7 +465,7 @@ const fn fail_on(typed: rows::FailOn) -> Option<Severity> {
 
 fn feeds(args: &typed::Scan, lab: Option<&Lab>) -> Result<Vec<Feed>, Error> {
     if args.targets.is_empty() && args.input.is_empty() {
-        let lab = lab.ok_or(Error::NoTargets)?;
+        let Some(lab) = lab else { return if args.show_config { Ok(Vec::new()) } else { Err(Error::NoTargets) } };
         return Ok(vec![Feed::Lines {
             name: "lab".to_owned(),
             lines: Box::new(targets(lab)),
@@ -466,6 +473,28 @@ fn feeds(args: &typed::Scan, lab: Option<&Lab>) -> Result<Vec<Feed>, Error> {
         }]);
     }
     Ok(args.input.iter().cloned().map(Feed::File).collect())
+}
+
+/// What else is in effect and stands in no manifest, for `--show-config`.
+pub fn beside(args: &typed::Scan) -> serde_json::Value {
+    let output = args.rows.output.as_deref();
+    let format = output::format_of(output, args.rows.format.map(format)).ok();
+    json!({
+        "rejects": shown(rejects(args).as_ref()),
+        "state": state(args.state.as_deref()).display().to_string(),
+        "format": format.map(|(format, _)| format.as_str()),
+    })
+}
+
+/// Blocklists named that nobody knows, where they look like one that is known: typed wrongly, perhaps.
+fn strangers(named: &[typed::Zone], notes: &mut Vec<String>) {
+    let known = || catalogue::known().iter().map(|entry| entry.zone.as_str());
+    for zone in named.iter().filter(|zone| !known().any(|known| known.eq_ignore_ascii_case(&zone.0))) {
+        let hint = alike::hint(&zone.0, known());
+        if !hint.is_empty() && catalogue::redacted(&zone.0) == zone.0 {
+            notes.push(format!("note: the blocklist {} is not in the catalogue{hint}", zone.0.escape_debug()));
+        }
+    }
 }
 
 /// The lists that are asked: those named, and else the lab's, or those that the program asks by itself.
@@ -852,7 +881,12 @@ pub fn modes(named: &[String]) -> Result<Vec<&'static Mode>, Error> {
     if named.is_empty() {
         return Ok(MODES.iter().collect());
     }
-    named.iter().map(|word| Mode::named(word).ok_or_else(|| Error::NoMode(word.clone()))).collect()
+    named.iter().map(|word| named_mode(word)).collect()
+}
+
+fn named_mode(word: &str) -> Result<&'static Mode, Error> {
+    let hint = || alike::hint(word, MODES.iter().map(|mode| mode.word));
+    Mode::named(word).ok_or_else(|| Error::NoMode { name: word.to_owned(), hint: hint() })
 }
 
 /// The settings of a farm of hostile servers.
