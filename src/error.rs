@@ -2,7 +2,7 @@
 //! Comes in: a stage's error. Goes out: a chain of messages for a person, and a number for a script.
 //! A remote's misbehaviour never gets here: it is evidence.
 
-use crate::{cli, config, doctor, lab, lists, observe, output, scan};
+use crate::{cli, config, doctor, lab, lists, log, observe, output, scan};
 
 /// Any error of ours.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +16,9 @@ pub enum Error {
     /// The loopback world.
     #[error("cannot start the lab")]
     Lab(#[from] lab::Error),
+    /// The filter of logs.
+    #[error(transparent)]
+    Log(#[from] log::Error),
     /// Examining this machine.
     #[error(transparent)]
     Doctor(#[from] doctor::Error),
@@ -53,7 +56,7 @@ impl Error {
     /// The exit code: 2 for what the user can mend in the command, 4 for what went wrong in us or under us.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::File(_) | Self::Config(_) | Self::NoFinding { .. } | Self::NoCommand { .. } => 2,
+            Self::File(_) | Self::Config(_) | Self::Log(_) | Self::NoFinding { .. } | Self::NoCommand { .. } => 2,
             Self::Doctor(_) | Self::Lab(_) | Self::Lists(_) | Self::Print(_) => 4,
             Self::Observe(error) => error.exit_code(),
             Self::Scan(error) => error.exit_code(),

@@ -18,7 +18,7 @@ use mxcensus::output::schema;
 use mxcensus::scan::progress::{one_line, say_plainly};
 use mxcensus::scan::rejudge::Outcome as Judged;
 use mxcensus::scan::stop::{Level, Stop};
-use mxcensus::{config, doctor, judge, lists, observe, scan};
+use mxcensus::{config, doctor, judge, lists, log, observe, scan};
 
 /// A session's evidence is dozens of small pieces, made by one thread and freed by another: with the system's allocator that is
 /// a third of the program's own time.
@@ -71,7 +71,7 @@ fn arguments(typed: &[OsString]) -> Result<Result<Typed, clap::Error>, Error> {
         Err(usage) => return Ok(Err(usage)),
     };
     let parsed = read(matches.clone(), matches.clone());
-    let Ok(Typed { cli: Cli { command: Command::Scan(args) }, .. }) = &parsed else { return Ok(parsed) };
+    let Ok(Typed { cli: Cli { command: Command::Scan(args), .. }, .. }) = &parsed else { return Ok(parsed) };
     let Some(path) = &args.config else { return Ok(parsed) };
     let given = matches.subcommand_matches("scan").map(|scan| {
         move |key: &str| {
@@ -109,6 +109,7 @@ async fn show_config(args: cli::scan::Scan, line: &ArgMatches, all: &ArgMatches)
 
 fn run(typed: Typed) -> Result<ExitCode, Error> {
     let Typed { cli, line, all } = typed;
+    log::begin(cli.log.as_deref(), cli.command.is_verbose())?;
     match cli.command {
         Command::Scan(args) if args.show_config => runtime().block_on(show_config(*args, &line, &all)),
         Command::Scan(args) => runtime().block_on(async {

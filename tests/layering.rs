@@ -24,7 +24,9 @@ const MAY_ENTER: &[(&str, &[&str])] = &[
     // Takes a resolver as the one who asks it reads it, shows a blocklist without its key, and knows what a wrong key is like.
     ("cli", &["model", "probe"]),
     ("config", &["model", "input", "plan", "probe", "output", "scan", "cli", "lab", "lists", "observe", "doctor"]),
-    ("error", &["cli", "config", "doctor", "lab", "lists", "observe", "output", "scan"]),
+    // Says its lines above the bar of a run.
+    ("log", &["scan"]),
+    ("error", &["cli", "config", "doctor", "lab", "lists", "log", "observe", "output", "scan"]),
 ];
 
 /// Where a foreign crate stops.
@@ -49,6 +51,9 @@ const STAYS_IN: &[(&str, &[&str])] = &[
     ("rustls", &["src/lab/", "src/probe/dns/", "src/probe/smtp/"]),
     ("rlimit", &["src/config/mod.rs", "src/doctor/gather.rs"]),
     ("strsim", &["src/model/alike.rs"]),
+    // An event stands where somebody asks or runs; what is pure has none.
+    ("tracing", &["src/log.rs", "src/probe/", "src/scan/"]),
+    ("tracing_subscriber", &["src/log.rs"]),
     // In `judge` only for its cases, which are files.
     ("toml", &["src/cli/file.rs", "src/cli/show.rs", "src/probe/dnsbl/", "src/judge/cases/"]),
 ];

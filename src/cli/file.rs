@@ -38,7 +38,9 @@ pub enum Error {
         hint: String,
     },
     /// A value has a type that no option takes.
-    #[error("the configuration {path} gives `{key}` a value that no option takes")]
+    #[error(
+        "the configuration {path} gives `{key}` a value that no option takes: write a text, a number, true or false, or an array of them"
+    )]
     Value {
         /// The file.
         path: PathBuf,

@@ -27,9 +27,11 @@ use clap_complete::Shell;
     long_about = "Takes a list of domains, addresses or networks and tells, for every mail server behind it, whether it is \
                   properly configured: it introduces itself, by a proper FQDN, that exists in DNS, with the address it \
                   speaks from, and is on no blocklist that counts. One row per (target, exchange, address).",
-    after_help = "Try it without a network:  mxcensus scan --lab\n\
-                  A first real scan:         mxcensus scan example.org --helo probe.your-domain.org\n\
-                  What a finding means:      mxcensus explain helo-nxdomain",
+    after_help = "Examples:\n\
+                  \x20 mxcensus scan --lab                                        # try it without a network\n\
+                  \x20 mxcensus doctor --helo probe.your-domain.org               # is this machine fit to scan\n\
+                  \x20 mxcensus scan example.org --helo probe.your-domain.org     # a first real scan\n\
+                  \x20 mxcensus explain helo-nxdomain                             # what a finding means",
     args_override_self = true,
     max_term_width = 100
 )]
@@ -37,6 +39,10 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+    /// Tell on stderr what happens, by a level or by targets with theirs, such as `debug` or `mxcensus::probe::smtp=debug`
+    /// [default: `$MXCENSUS_LOG`, else nothing; `mxcensus=info` with --verbose]
+    #[arg(long, value_name = "FILTER", global = true, help_heading = "Diagnosis")]
+    pub log: Option<String>,
 }
 
 /// The commands.
@@ -63,19 +69,40 @@ pub enum Command {
     /// The columns of a row, printed from the code
     Schema(Schema),
     /// Completions for a shell
+    #[command(after_help = "Examples:\n\
+                            \x20 mxcensus completions bash > /etc/bash_completion.d/mxcensus\n\
+                            \x20 mxcensus completions zsh > ~/.zfunc/_mxcensus")]
     Completions {
         /// The shell
         shell: Shell,
     },
     /// The manual page, in roff
+    #[command(after_help = "Examples:\n\
+                            \x20 mxcensus man | man -l -\n\
+                            \x20 mxcensus man scan > mxcensus-scan.1")]
     Man {
         /// The command; the program itself without one
         command: Option<String>,
     },
 }
 
+impl Command {
+    /// Whether it was asked to say more.
+    pub fn is_verbose(&self) -> bool {
+        match self {
+            Self::Scan(scan) => scan.verbose,
+            Self::Judge(judge) => judge.verbose,
+            _ => false,
+        }
+    }
+}
+
 /// `explain`.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n\
+                        \x20 mxcensus explain helo-nxdomain                             # a finding\n\
+                        \x20 mxcensus explain fqdn                                      # a rule\n\
+                        \x20 mxcensus explain --format json                             # all findings")]
 pub struct Explain {
     /// The finding, or the rule by the name of its column; all findings without one
     pub finding: Option<String>,
@@ -97,6 +124,10 @@ pub enum ExplainFormat {
 
 /// `schema`.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n\
+                        \x20 mxcensus schema                                            # the columns\n\
+                        \x20 mxcensus schema --format json                              # the data dictionary\n\
+                        \x20 mxcensus schema --format json-schema                       # what a line of JSONL is")]
 pub struct Schema {
     /// A table for people, the data dictionary as JSON, a JSON Schema, the Parquet file's Arrow schema, or the README's table
     #[arg(long, value_enum, default_value_t = SchemaFormat::Text, value_name = "FORMAT")]

@@ -104,22 +104,22 @@ pub enum Error {
         class: IntroductionClass,
     },
     /// `--allow-special`.
-    #[error("--allow-special {0:?} is neither a network nor `all`")]
+    #[error("--allow-special {0:?} is neither a network nor `all`: write one such as 10.0.0.0/8")]
     AllowSpecial(String),
     /// Changes into a file whose name says another form.
-    #[error("changes are told as text, csv or jsonl, and the name of {} does not go with that", .0.display())]
+    #[error("changes are told as text, csv or jsonl, and the name of {} does not go with that; end it in .txt, .csv or .jsonl", .0.display())]
     ChangesName(PathBuf),
     /// `--relay`.
-    #[error("--relay {0:?} is no network")]
+    #[error("--relay {0:?} is no network: write one such as 192.0.2.0/24")]
     Relay(String),
     /// `--port25`.
     #[error("--port25 {0:?} is no server: write a host name or an address, with or without a port")]
     Peer(String),
     /// `--bogus`.
-    #[error("--bogus {0:?} is no domain name")]
+    #[error("--bogus {0:?} is no domain name: write one such as dnssec-failed.org")]
     Bogus(String),
     /// `--receiver`.
-    #[error("--receiver {0:?} is neither a host name nor an address")]
+    #[error("--receiver {0:?} is neither a host name nor an address: write one such as mx.example.org or 192.0.2.25")]
     Receiver(String),
     /// A rate below zero, or no number.
     #[error("{option} {rate} is no rate: give a number per second, or 0 for unlimited")]
@@ -163,13 +163,13 @@ pub enum Error {
     #[error("--quorum {0} is no weight: give a number above 0, such as 0.9")]
     Quorum(f32),
     /// `--rejects` names no place for a file.
-    #[error("cannot write the rejects to {}: it is a directory, or its directory is missing", .0.display())]
+    #[error("cannot write the rejects to {}: it is a directory, or its directory is missing; name a file in one that exists", .0.display())]
     RejectsPlace(PathBuf),
     /// `--resume` without a file to go on with.
     #[error("--resume goes on with a file: name the output of the interrupted run with --output")]
     ResumesNothing,
     /// Standard input, twice.
-    #[error("standard input (`-`) can be read only once")]
+    #[error("standard input (`-`) can be read only once: give the other list as a file")]
     StdinTwice,
     /// The system's resolver configuration.
     #[error("cannot find the system's resolver; name one with --resolver")]
@@ -220,7 +220,9 @@ pub enum Error {
         source: std::io::Error,
     },
     /// Too few descriptors to do anything.
-    #[error("only {0} file descriptors are allowed (ulimit -n); at least 256 are needed")]
+    #[error(
+        "only {0} file descriptors are allowed (ulimit -n); at least 256 are needed: raise the limit, such as by `ulimit -n 4096`"
+    )]
     Descriptors(u64),
 }
 

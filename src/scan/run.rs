@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use tracing::info;
+
 use super::journal::{self, Before, Beginning, Counted, Journal, Kept};
 use super::metrics::{Keeper, Metrics, Seen};
 use super::progress::{Counts, Show, get, say_plainly};
@@ -59,7 +61,10 @@ async fn locked(job: Job, file: Option<&Path>, metrics: &Metrics, now: i64, stop
         }
         return Ok(Outcome { complete: false, reached_fail_on: false });
     };
-    let done = pipeline::run(parts).await;
+    info!(targets = parts.known, concurrency = parts.concurrency, "run begun");
+    // On the heap: what waits for a whole run need not be moved about with it.
+    let done = Box::pin(pipeline::run(parts)).await;
+    info!(complete = done.as_ref().is_ok_and(|done| done.complete), "run ended");
     end.prober.close().await;
     end.of(done?)
 }
