@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use crate::{cli, config, doctor, lab, lists, observe, output, scan};
+use crate::{cli, config, doctor, lab, lists, log, observe, output, scan};
 
 /// Any error of ours.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +18,9 @@ pub enum Error {
     /// The loopback world.
     #[error("cannot start the lab")]
     Lab(#[from] lab::Error),
+    /// The filter of logs.
+    #[error(transparent)]
+    Log(#[from] log::Error),
     /// Examining this machine.
     #[error(transparent)]
     Doctor(#[from] doctor::Error),
@@ -34,13 +37,23 @@ pub enum Error {
     #[error("cannot print")]
     Print(#[source] std::io::Error),
     /// A finding nobody knows.
-    #[error("there is no finding or rule {0:?}; `mxcensus explain` lists all findings")]
-    NoFinding(String),
+    #[error("there is no finding or rule {name:?}{hint}; `mxcensus explain` lists all findings")]
+    NoFinding {
+        /// What was asked for.
+        name: String,
+        /// What may be meant.
+        hint: String,
+    },
     /// `man` of a command that is none.
-    #[error("there is no command {0:?}; `mxcensus --help` lists them")]
-    NoCommand(String),
+    #[error("there is no command {name:?}{hint}; `mxcensus --help` lists them")]
+    NoCommand {
+        /// What was asked for.
+        name: String,
+        /// What may be meant.
+        hint: String,
+    },
     /// `man --out`.
-    #[error("cannot write the manual into {}", .folder.display())]
+    #[error("cannot write the manual into {}; name a folder that may be written, or make it first", .folder.display())]
     Manual {
         /// Where it was to go.
         folder: PathBuf,
@@ -53,7 +66,12 @@ impl Error {
     /// The exit code: 2 for what the user can mend in the command, 4 for what went wrong in us or under us.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::File(_) | Self::Config(_) | Self::NoFinding(_) | Self::NoCommand(_) | Self::Manual { .. } => 2,
+            Self::File(_)
+            | Self::Config(_)
+            | Self::Log(_)
+            | Self::NoFinding { .. }
+            | Self::NoCommand { .. }
+            | Self::Manual { .. } => 2,
             Self::Doctor(_) | Self::Lab(_) | Self::Lists(_) | Self::Print(_) => 4,
             Self::Observe(error) => error.exit_code(),
             Self::Scan(error) => error.exit_code(),

@@ -11,6 +11,7 @@ pub mod input;
 pub mod judge;
 pub mod lab;
 pub mod lists;
+pub mod log;
 pub mod model;
 pub mod observe;
 pub mod output;

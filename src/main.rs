@@ -7,18 +7,19 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::parser::ValueSource;
-use clap::{CommandFactory as _, FromArgMatches as _, Parser as _};
+use clap::{Arg, ArgMatches, CommandFactory as _, FromArgMatches as _};
 use mxcensus::cli::{self, Cli, Command, ExplainFormat, SchemaFormat};
 use mxcensus::error::Error;
 use mxcensus::lab::Lab;
 use mxcensus::lab::farm::Farm;
+use mxcensus::model::alike;
 use mxcensus::model::finding::Code;
 use mxcensus::model::words::Rule;
 use mxcensus::output::schema;
 use mxcensus::scan::progress::{one_line, say_plainly};
 use mxcensus::scan::rejudge::Outcome as Judged;
 use mxcensus::scan::stop::{Level, Stop};
-use mxcensus::{config, doctor, judge, lists, observe, scan};
+use mxcensus::{config, doctor, judge, lists, log, observe, scan};
 
 /// A session's evidence is dozens of small pieces, made by one thread and freed by another: with the system's allocator that is
 /// a third of the program's own time.
@@ -26,8 +27,8 @@ use mxcensus::{config, doctor, judge, lists, observe, scan};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let cli = match arguments(&std::env::args_os().collect::<Vec<_>>()) {
-        Ok(Ok(cli)) => cli,
+    let typed = match arguments(&std::env::args_os().collect::<Vec<_>>()) {
+        Ok(Ok(typed)) => typed,
         // Help and version too: the parser knows on which stream they belong. That the stream is gone is no fault.
         Ok(Err(usage)) => {
             let _gone = usage.print();
@@ -35,7 +36,7 @@ fn main() -> ExitCode {
         }
         Err(error) => return failed(&error),
     };
-    run(cli).unwrap_or_else(|error| failed(&error))
+    run(typed).unwrap_or_else(|error| failed(&error))
 }
 
 /// Says what happened, and why, in one line.
@@ -54,14 +55,24 @@ fn failed(error: &Error) -> ExitCode {
     ExitCode::from(error.exit_code())
 }
 
+/// What is to be done, and who said so.
+struct Typed {
+    cli: Cli,
+    /// The command line.
+    line: ArgMatches,
+    /// The command line, and what a configuration file adds to it.
+    all: ArgMatches,
+}
+
 /// The command line, with what a configuration file adds to it.
-fn arguments(typed: &[OsString]) -> Result<Result<Cli, clap::Error>, Error> {
+fn arguments(typed: &[OsString]) -> Result<Result<Typed, clap::Error>, Error> {
+    let read = |line: ArgMatches, all: ArgMatches| Cli::from_arg_matches(&all).map(|cli| Typed { cli, line, all });
     let matches = match Cli::command().try_get_matches_from(typed) {
         Ok(matches) => matches,
         Err(usage) => return Ok(Err(usage)),
     };
-    let parsed = Cli::from_arg_matches(&matches);
-    let Ok(Cli { command: Command::Scan(args) }) = &parsed else { return Ok(parsed) };
+    let parsed = read(matches.clone(), matches.clone());
+    let Ok(Typed { cli: Cli { command: Command::Scan(args), .. }, .. }) = &parsed else { return Ok(parsed) };
     let Some(path) = &args.config else { return Ok(parsed) };
     let given = matches.subcommand_matches("scan").map(|scan| {
         move |key: &str| {
@@ -69,14 +80,39 @@ fn arguments(typed: &[OsString]) -> Result<Result<Cli, clap::Error>, Error> {
             scan.try_contains_id(&id).is_ok() && scan.value_source(&id) == Some(ValueSource::CommandLine)
         }
     });
-    let added = cli::file::arguments(path, |key| given.as_ref().is_some_and(|given| given(key)))?;
+    let scan = scan_command();
+    let known: Vec<&str> = scan.get_arguments().filter_map(Arg::get_long).collect();
+    let added = cli::file::arguments(path, &known, |key| given.as_ref().is_some_and(|given| given(key)))?;
     let (program, rest) = typed.split_at(typed.len().min(2));
     let all = program.iter().cloned().chain(added.into_iter().map(OsString::from)).chain(rest.iter().cloned());
-    Ok(Cli::try_parse_from(all))
+    Ok(Cli::command().try_get_matches_from(all).and_then(|all| read(matches, all)))
 }
 
-fn run(cli: Cli) -> Result<ExitCode, Error> {
+/// The definition of `scan`, with the options of all commands.
+fn scan_command() -> clap::Command {
+    let mut all = Cli::command();
+    all.build();
+    all.find_subcommand("scan").cloned().expect("scan is a command")
+}
+
+/// Prints what a scan would go by.
+async fn show_config(args: cli::scan::Scan, line: &ArgMatches, all: &ArgMatches) -> Result<ExitCode, Error> {
+    let beside = config::beside(&args);
+    let meant = config::scan(args).await?;
+    let mut effective = meant.job.effective();
+    if let (Some(effective), serde_json::Value::Object(beside)) = (effective.as_object_mut(), beside) {
+        effective.extend(beside.into_iter().filter(|(_, value)| !value.is_null()));
+    }
+    let of_scan = |matches: &ArgMatches| matches.subcommand_matches("scan").cloned().unwrap_or_default();
+    let (scan, typed, all) = (scan_command(), of_scan(line), of_scan(all));
+    print(&cli::show::page(&cli::show::Given { scan: &scan, typed: &typed, all: &all, effective: &effective }))
+}
+
+fn run(typed: Typed) -> Result<ExitCode, Error> {
+    let Typed { cli, line, all } = typed;
+    log::begin(cli.log.as_deref(), cli.command.is_verbose())?;
     match cli.command {
+        Command::Scan(args) if args.show_config => runtime().block_on(show_config(*args, &line, &all)),
         Command::Scan(args) => runtime().block_on(async {
             let meant = config::scan(*args).await?;
             if !meant.job.quiet {
@@ -131,7 +167,7 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
             let rule = args.finding.as_deref().and_then(table::rule_called);
             let code = args.finding.as_ref().filter(|_| rule.is_none()).map(|wanted| {
                 let known = Code::ALL.iter().find(|code| code.as_str().eq_ignore_ascii_case(wanted)).copied();
-                known.ok_or_else(|| Error::NoFinding(wanted.clone()))
+                known.ok_or_else(|| Error::NoFinding { name: wanted.clone(), hint: table::hint(wanted) })
             });
             let code = code.transpose()?;
             print(&match (args.format, rule) {
@@ -144,7 +180,8 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
         }
         Command::Schema(args) => print(&match args.format {
             SchemaFormat::Text => schema::schema_text(),
-            SchemaFormat::Json => schema::schema_json(),
+            SchemaFormat::Json => schema::schema_json(&judge::table::rules_json(), &judge::table::explain_json(None)),
+            SchemaFormat::JsonSchema => schema::schema_json_schema(),
             SchemaFormat::Arrow => schema::schema_arrow(),
             SchemaFormat::Markdown => schema::schema_markdown(),
         }),
@@ -159,8 +196,17 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
         }
         Command::Man { command, out: None } => {
             let page = cli::pages::page(command.as_deref());
-            print(&page.ok_or_else(|| Error::NoCommand(command.unwrap_or_default()))?.text)
+            print(&page.ok_or_else(|| no_command(&command.unwrap_or_default()))?.text)
         }
+    }
+}
+
+/// `man` of a command that is none.
+fn no_command(name: &str) -> Error {
+    let all = Cli::command();
+    Error::NoCommand {
+        name: name.to_owned(),
+        hint: alike::hint(name, all.get_subcommands().map(clap::Command::get_name)),
     }
 }
 

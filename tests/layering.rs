@@ -22,12 +22,14 @@ const MAY_ENTER: &[(&str, &[&str])] = &[
     ("doctor", &["model", "probe", "judge"]),
     // Has a look at its own machine first.
     ("scan", &["model", "input", "plan", "probe", "judge", "output", "report", "doctor"]),
-    // Takes a resolver as the one who asks it reads it.
-    ("cli", &["probe"]),
+    // Takes a resolver as the one who asks it reads it, shows a blocklist without its key, and knows what a wrong key is like.
+    ("cli", &["model", "probe"]),
     ("config", &["model", "input", "plan", "probe", "output", "scan", "cli", "lab", "lists", "observe", "doctor"]),
+    // Says its lines above the bar of a run.
+    ("log", &["scan"]),
     // The doors for other programs.
     ("census", &["model", "input", "output", "scan", "config", "cli", "lab", "error"]),
-    ("error", &["cli", "config", "doctor", "lab", "lists", "observe", "output", "scan"]),
+    ("error", &["cli", "config", "doctor", "lab", "lists", "log", "observe", "output", "scan"]),
 ];
 
 /// Where a foreign crate stops.
@@ -51,8 +53,12 @@ const STAYS_IN: &[(&str, &[&str])] = &[
     ("rcgen", &["src/lab/", "src/probe/dns/", "src/probe/smtp/"]),
     ("rustls", &["src/lab/", "src/probe/dns/", "src/probe/smtp/"]),
     ("rlimit", &["src/config/mod.rs", "src/doctor/gather.rs"]),
+    ("strsim", &["src/model/alike.rs"]),
+    // An event stands where somebody asks or runs; what is pure has none.
+    ("tracing", &["src/log.rs", "src/probe/", "src/scan/"]),
+    ("tracing_subscriber", &["src/log.rs"]),
     // In `judge` only for its cases, which are files.
-    ("toml", &["src/cli/file.rs", "src/probe/dnsbl/", "src/judge/cases/"]),
+    ("toml", &["src/cli/file.rs", "src/cli/show.rs", "src/probe/dnsbl/", "src/judge/cases/"]),
 ];
 
 /// Tests that enter another room, each for a reason.

@@ -8,8 +8,11 @@ use super::rows::FailOn;
 
 /// `diff`.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Rows of the same target, exchange and address are held against each other, those that somebody recorded also by \
+#[command(after_help = "Examples:\n\
+                  \x20 mxcensus diff -q yesterday.csv today.csv    # a mail from cron only where something has changed\n\
+                  \x20 mxcensus diff old.parquet new.csv.zst --format jsonl | jq 'select(.change == \"broken\")'\n\
+                  \n\
+                  Rows of the same target, exchange and address are held against each other, those that somebody recorded also by \
                   their introduction; several of one place are paired in their order. Kinds of change:\n\
                   \x20 broken          a rule passed, and fails\n\
                   \x20 listed          on a blocklist that counts, and was not\n\
@@ -26,10 +29,7 @@ use super::rows::FailOn;
                   --fail-on error: a rule fails that passed or did not apply, an address is newly listed, or a finding that is an \
                   error is new; warning: also a new finding that is a warning. What became known, appeared or is still listed \
                   counts for neither.\n\
-                  Every morning:  mxcensus diff -q yesterday.csv today.csv    # a mail from cron only where something has changed\n\
-                  For a script:   mxcensus diff old.parquet new.csv.zst --format jsonl | jq 'select(.change == \"broken\")'\n\
-                  Exit: 0 compared, 1 --fail-on reached, 2 usage, or a file that cannot be read, 4 our own fault."
-)]
+                  Exit: 0 compared, 1 --fail-on reached, 2 usage, or a file that cannot be read, 4 our own fault.")]
 pub struct Diff {
     /// Rows of the earlier run: CSV, JSONL (each also .gz, .zst) or Parquet; `-` is stdin
     #[arg(value_name = "OLD")]

@@ -12,7 +12,12 @@ use crate::probe::dns::Server;
 
 /// `doctor`.
 #[derive(Debug, Args)]
-#[command(after_help = "Exit: 0 fit, 1 --fail-on reached, 2 usage or configuration, 4 our own fault.\n\
+#[command(after_help = "Examples:\n\
+                  \x20 mxcensus doctor --helo probe.your-domain.org\n\
+                  \x20 mxcensus doctor --lab                                      # what a fit machine looks like\n\
+                  \x20 mxcensus doctor --port25 mx.your-domain.org --fail-on warning -q\n\
+                  \n\
+                  Exit: 0 fit, 1 --fail-on reached, 2 usage or configuration, 4 our own fault.\n\
                         Asked are: the resolvers, for names about this machine, the root's SOA, a made-up name below com and the \
                         name of --bogus; and through them the blocklists, for their test entries and this machine's addresses. \
                         No server is dialled but that of --port25.")]

@@ -4,6 +4,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::model::alike;
+
 /// Why a configuration file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -25,8 +27,20 @@ pub enum Error {
         /// The parser's reason, without its drawing of the line.
         reason: String,
     },
+    /// It names no option.
+    #[error("the configuration {path} has the key `{key}`, which is no option of scan{hint}")]
+    Key {
+        /// The file.
+        path: PathBuf,
+        /// The key.
+        key: String,
+        /// Which option may be meant.
+        hint: String,
+    },
     /// A value has a type that no option takes.
-    #[error("the configuration {path} gives `{key}` a value that no option takes")]
+    #[error(
+        "the configuration {path} gives `{key}` a value that no option takes: write a text, a number, true or false, or an array of them"
+    )]
     Value {
         /// The file.
         path: PathBuf,
@@ -36,7 +50,7 @@ pub enum Error {
 }
 
 /// Options that exclude each other: one of them on the command line takes the place of the other in the file.
-const CONTRARY: [[&str; 2]; 5] = [
+pub(super) const CONTRARY: [[&str; 2]; 5] = [
     ["ipv4-only", "ipv6-only"],
     ["no-dnsbl", "dnsbl"],
     ["no-dnsbl", "dnsbl-file"],
@@ -44,8 +58,8 @@ const CONTRARY: [[&str; 2]; 5] = [
     ["starttls", "no-starttls"],
 ];
 
-/// The arguments a file stands for; options for which `given` is true are left out, so the command line wins.
-pub fn arguments(path: &Path, given: impl Fn(&str) -> bool) -> Result<Vec<String>, Error> {
+/// The arguments a file stands for, of these options; those for which `given` is true are left out, so the command line wins.
+pub fn arguments(path: &Path, known: &[&str], given: impl Fn(&str) -> bool) -> Result<Vec<String>, Error> {
     let text = std::fs::read_to_string(path).map_err(|source| Error::Read { path: path.into(), source })?;
     let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
         let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
@@ -54,6 +68,10 @@ pub fn arguments(path: &Path, given: impl Fn(&str) -> bool) -> Result<Vec<String
     })?;
     let mut arguments = Vec::with_capacity(table.len());
     for (key, value) in &table {
+        if !known.contains(&key.as_str()) {
+            let hint = alike::hint(key, known.iter().copied());
+            return Err(Error::Key { path: path.into(), key: key.clone(), hint });
+        }
         let contrary = CONTRARY.iter().filter(|pair| pair.contains(&key.as_str())).flatten();
         if given(key) || contrary.into_iter().any(|name| given(name)) {
             continue;
@@ -97,12 +115,26 @@ pub fn arguments(path: &Path, given: impl Fn(&str) -> bool) -> Result<Vec<String
 mod tests {
     use super::*;
 
+    const KNOWN: &[&str] = &[
+        "port",
+        "no-dnsbl",
+        "ipv4-only",
+        "ipv6-only",
+        "input",
+        "seed",
+        "starttls",
+        "no-starttls",
+        "dnsbl",
+        "verbose",
+        "quiet",
+    ];
+
     #[test]
     fn a_file_becomes_the_arguments_it_stands_for() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(&file, "port = 2525\nno-dnsbl = true\nipv4-only = false\ninput = ['a', 'b']\nseed = 4\n")
             .unwrap();
-        let arguments = arguments(file.path(), |key| key == "seed").unwrap();
+        let arguments = arguments(file.path(), KNOWN, |key| key == "seed").unwrap();
         assert_eq!(arguments, ["--input=a", "--input=b", "--no-dnsbl", "--port=2525"]);
     }
 
@@ -111,17 +143,25 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(&file, "no-dnsbl = true\nipv4-only = true\nstarttls = false\n").unwrap();
         let given = |key: &str| ["dnsbl", "ipv6-only"].contains(&key);
-        assert_eq!(arguments(file.path(), given).unwrap(), ["--no-starttls"]);
+        assert_eq!(arguments(file.path(), KNOWN, given).unwrap(), ["--no-starttls"]);
         std::fs::write(&file, "dnsbl = 'bl.example'\nverbose = true\nstarttls = false\n").unwrap();
         let given = |key: &str| ["no-dnsbl", "quiet", "starttls"].contains(&key);
-        assert!(arguments(file.path(), given).unwrap().is_empty());
+        assert!(arguments(file.path(), KNOWN, given).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_key_that_is_no_option_is_told_with_the_one_that_may_be_meant() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(&file, "prot = 2525\n").unwrap();
+        let said = arguments(file.path(), KNOWN, |_| false).unwrap_err().to_string();
+        assert!(said.ends_with("has the key `prot`, which is no option of scan; did you mean `port`?"), "{said}");
     }
 
     #[test]
     fn what_is_no_toml_is_told_in_one_line_with_its_number() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(&file, "seed = 1\nport = \n").unwrap();
-        let said = arguments(file.path(), |_| false).unwrap_err().to_string();
+        let said = arguments(file.path(), KNOWN, |_| false).unwrap_err().to_string();
         assert!(said.contains("line 2: ") && !said.contains('\n'), "{said}");
     }
 }

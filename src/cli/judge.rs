@@ -10,16 +10,17 @@ use super::tables::Tables;
 
 /// `judge`.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "No packet is sent: everything is judged by what the scan has seen. Judged by the same rules, the rows are \
+#[command(after_help = "Examples:\n\
+                  \x20 mxcensus judge seen.jsonl.zst -o again.csv\n\
+                  \x20 mxcensus judge seen.jsonl.zst --profile rfc5321 -o strict.csv\n\
+                  \n\
+                  No packet is sent: everything is judged by what the scan has seen. Judged by the same rules, the rows are \
                   those of the scan, byte for byte; by the rules of a newer version, or with the options under Judging, they \
                   show what these change, and only that. What the scan did not ask stays unknown.\n\
                   Keep evidence:    mxcensus scan -i list.csv -o rows.csv --evidence seen.jsonl.zst\n\
-                  Judge it again:   mxcensus judge seen.jsonl.zst --profile rfc5321 -o strict.csv\n\
                   Look into it:     zstdcat seen.jsonl.zst | jq -c 'select(.target.text == \"example.org\") | .routes'\n\
                   Exit: 0 complete, 1 --fail-on reached, 2 usage, or a file or record that cannot be read, 3 cut short, \
-                  4 our own fault."
-)]
+                  4 our own fault.")]
 pub struct Judge {
     /// Evidence of earlier scans: JSONL (also .gz, .zst) or Parquet; `-` is stdin, as JSONL
     #[arg(value_name = "EVIDENCE", required = true)]

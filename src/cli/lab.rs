@@ -9,12 +9,15 @@ use super::scan::duration;
 
 /// `lab`.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Without --list and --truth the world stays up until it is interrupted, on 127/8, and prints how to \
+#[command(after_help = "Examples:\n\
+                  \x20 mxcensus lab                                               # until it is interrupted\n\
+                  \x20 mxcensus lab --truth --domains 500                         # what a scan of it must find\n\
+                  \x20 mxcensus lab --hostile --list                              # servers that do their worst\n\
+                  \n\
+                  Without --list and --truth the world stays up until it is interrupted, on 127/8, and prints how to \
                         reach it with any DNS or SMTP tool. `mxcensus scan --lab` brings its own and needs none.\n\n\
                   With --hostile there are mail servers instead that do their worst, one mode of it at each address; \
-                  --hostile --list prints addresses and modes as CSV, which `scan -i` reads."
-)]
+                  --hostile --list prints addresses and modes as CSV, which `scan -i` reads.")]
 pub struct Lab {
     /// Print N of its targets as CSV and exit
     #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "2000", conflicts_with = "truth")]

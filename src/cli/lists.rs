@@ -10,6 +10,9 @@ use crate::probe::dns::Server;
 
 /// `lists`.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n\
+                        \x20 mxcensus lists                                             # their health now\n\
+                        \x20 mxcensus lists --offline --format csv                      # the catalogue, without a packet")]
 pub struct Lists {
     /// The lists that a scan with this option would ask; may repeat [default: those a scan asks by itself]
     #[arg(long, value_name = "ZONE")]

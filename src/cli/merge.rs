@@ -6,18 +6,18 @@ use clap::Args;
 
 /// `merge`.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Parts are outputs of scans of one form: the shares (--shard K/N) of one list, or whole scans of different \
+#[command(after_help = "Examples:\n\
+                  \x20 mxcensus merge part-1.csv.zst part-2.csv.zst part-3.csv.zst -o census.csv.zst\n\
+                  \x20 mxcensus merge part-1.parquet part-3.parquet -o census.parquet --partial\n\
+                  \n\
+                  Parts are outputs of scans of one form: the shares (--shard K/N) of one list, or whole scans of different \
                   lists, by the same options. They are compared by the manifests beside them: a share that is missing or \
                   given twice, another list, seed or option is named, and nothing is written. A part without a manifest is \
                   taken for its rows. Rows are copied as they stand, and counted anew for the manifest of the output; rows \
                   that stand in more than one part are counted and told.\n\
-                  One list on three machines:  mxcensus scan -i list.csv --shard 1/3 -o part-1.csv.zst   # and 2/3, 3/3\n\
-                  Their results as one:        mxcensus merge part-*.csv.zst -o census.csv.zst\n\
-                  Evidence need not be joined: mxcensus judge takes the files of all shares\n\
+                  Evidence need not be joined: judge takes the files of all shares.\n\
                   Exit: 0 complete, 2 usage, or parts that cannot be read or do not belong together, 3 joined by --partial, \
-                  and something is missing, 4 our own fault."
-)]
+                  and something is missing, 4 our own fault.")]
 pub struct Merge {
     /// Outputs of scans: CSV, JSONL (each also .gz, .zst) or Parquet, all of one form
     #[arg(value_name = "PART", required = true)]

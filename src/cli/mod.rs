@@ -13,6 +13,7 @@ pub mod observe;
 pub mod pages;
 pub mod rows;
 pub mod scan;
+pub mod show;
 pub mod tables;
 
 use std::ffi::OsString;
@@ -33,9 +34,11 @@ pub const PROGRAM: &str = "mxcensus";
     long_about = "Takes a list of domains, addresses or networks and tells, for every mail server behind it, whether it is \
                   properly configured: it introduces itself, by a proper FQDN, that exists in DNS, with the address it \
                   speaks from, and is on no blocklist that counts. One row per (target, exchange, address).",
-    after_help = "Try it without a network:  mxcensus scan --lab\n\
-                  A first real scan:         mxcensus scan example.org --helo probe.your-domain.org\n\
-                  What a finding means:      mxcensus explain helo-nxdomain",
+    after_help = "Examples:\n\
+                  \x20 mxcensus scan --lab                                        # try it without a network\n\
+                  \x20 mxcensus doctor --helo probe.your-domain.org               # is this machine fit to scan\n\
+                  \x20 mxcensus scan example.org --helo probe.your-domain.org     # a first real scan\n\
+                  \x20 mxcensus explain helo-nxdomain                             # what a finding means",
     args_override_self = true,
     max_term_width = 100
 )]
@@ -43,13 +46,17 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+    /// Tell on stderr what happens, by a level or by targets with theirs, such as `debug` or `mxcensus::probe::smtp=debug`
+    /// [default: `$MXCENSUS_LOG`, else nothing; `mxcensus=info` with --verbose]
+    #[arg(long, value_name = "FILTER", global = true, help_heading = "Diagnosis")]
+    pub log: Option<String>,
 }
 
 /// The options of `scan` out of words that nobody typed; an error is one line about what is wrong with them.
 pub fn scan_of(words: impl Iterator<Item = OsString>) -> Result<Box<scan::Scan>, String> {
     let words = ["mxcensus", "scan"].map(OsString::from).into_iter().chain(words);
     match Cli::try_parse_from(words) {
-        Ok(Cli { command: Command::Scan(args) }) => Ok(args),
+        Ok(Cli { command: Command::Scan(args), .. }) => Ok(args),
         Ok(_) => unreachable!("the command is scan"),
         Err(usage) => {
             let said = usage.to_string();
@@ -83,11 +90,18 @@ pub enum Command {
     /// The columns of a row, printed from the code
     Schema(Schema),
     /// Completions for a shell
+    #[command(after_help = "Examples:\n\
+                            \x20 mxcensus completions bash > /etc/bash_completion.d/mxcensus\n\
+                            \x20 mxcensus completions zsh > ~/.zfunc/_mxcensus")]
     Completions {
         /// The shell
         shell: Shell,
     },
     /// A page of the manual, in roff, or all of them as files
+    #[command(after_help = "Examples:\n\
+                            \x20 mxcensus man | man -l -\n\
+                            \x20 mxcensus man scan > mxcensus-scan.1\n\
+                            \x20 mxcensus man --out /usr/local/share/man/man1")]
     Man {
         /// The command; the program itself without one
         #[arg(conflicts_with = "out")]
@@ -98,8 +112,23 @@ pub enum Command {
     },
 }
 
+impl Command {
+    /// Whether it was asked to say more.
+    pub fn is_verbose(&self) -> bool {
+        match self {
+            Self::Scan(scan) => scan.verbose,
+            Self::Judge(judge) => judge.verbose,
+            _ => false,
+        }
+    }
+}
+
 /// `explain`.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n\
+                        \x20 mxcensus explain helo-nxdomain                             # a finding\n\
+                        \x20 mxcensus explain fqdn                                      # a rule\n\
+                        \x20 mxcensus explain --format json                             # all findings")]
 pub struct Explain {
     /// The finding, or the rule by the name of its column; all findings without one
     pub finding: Option<String>,
@@ -121,8 +150,12 @@ pub enum ExplainFormat {
 
 /// `schema`.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n\
+                        \x20 mxcensus schema                                            # the columns\n\
+                        \x20 mxcensus schema --format json                              # the data dictionary\n\
+                        \x20 mxcensus schema --format json-schema                       # what a line of JSONL is")]
 pub struct Schema {
-    /// A table for people, JSON, the Parquet file's Arrow schema, or the README's table
+    /// A table for people, the data dictionary as JSON, a JSON Schema, the Parquet file's Arrow schema, or the README's table
     #[arg(long, value_enum, default_value_t = SchemaFormat::Text, value_name = "FORMAT")]
     pub format: SchemaFormat,
 }
@@ -132,8 +165,10 @@ pub struct Schema {
 pub enum SchemaFormat {
     /// For people.
     Text,
-    /// For programs.
+    /// The data dictionary for programs: columns, words with their meanings, rules, findings.
     Json,
+    /// A JSON Schema (draft 2020-12) of a line of JSONL.
+    JsonSchema,
     /// The Parquet file's Arrow schema.
     Arrow,
     /// The README's table.

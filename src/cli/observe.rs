@@ -6,15 +6,17 @@ use clap::{Args, ValueEnum};
 
 /// `observe`.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Only the topmost Received: field of a message counts, because the older ones can be forged. Clients with a \
+#[command(after_help = "Examples:\n\
+                  \x20 mxcensus observe /var/log/mail.log /var/log/mail.log.1.gz -o seen.csv\n\
+                  \x20 mxcensus observe --format received mbox --relay 192.0.2.0/24 -o seen.csv\n\
+                  \n\
+                  Only the topmost Received: field of a message counts, because the older ones can be forged. Clients with a \
                   special-purpose address, clients that authenticated, and clients whose HELO is not logged are counted and \
                   left out.\n\
                   A pair is written once; beyond 1,800,000 pairs those not met for longest are forgotten, and written again when \
                   they come back.\n\
                   Then:  mxcensus scan -i FILE -o clients.csv\n\
-                  Exit: 0 complete, 2 usage or unreadable log, 4 our own fault."
-)]
+                  Exit: 0 complete, 2 usage or unreadable log, 4 our own fault.")]
 pub struct Observe {
     /// Logs, messages or mailboxes; `-` is stdin; gzip and zstd are read as such
     #[arg(value_name = "LOG", required = true)]

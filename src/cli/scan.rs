@@ -12,10 +12,15 @@ use crate::probe::dns::Server;
 
 /// `scan`.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Exit: 0 complete, 1 --fail-on reached, 2 usage, configuration or unreadable input, 3 cut short, \
-                        4 our own fault.\nAll rates are per second, and 0 is unlimited. Durations are such as 10s or 2m."
-)]
+#[command(after_help = "Examples:\n\
+                  \x20 mxcensus scan --lab                                        # try it without a network\n\
+                  \x20 mxcensus scan example.org --helo probe.your-domain.org     # one domain\n\
+                  \x20 mxcensus scan -i domains.csv --column domain -o census.parquet --resume\n\
+                  \x20 mxcensus scan 192.0.2.0/24 -o audit.csv --fail-on error    # your own network\n\
+                  \x20 mxcensus scan --config mxcensus.toml --show-config         # what it would go by\n\
+                  \x20 mxcensus scan example.org --log mxcensus::probe=debug      # what it asks, and whom\n\n\
+                  Exit: 0 complete, 1 --fail-on reached, 2 usage, configuration or unreadable input, 3 cut short, \
+                        4 our own fault.\nAll rates are per second, and 0 is unlimited. Durations are such as 10s or 2m.")]
 pub struct Scan {
     /// Domains, addresses, networks (CIDR)
     #[arg(value_name = "TARGET", help_heading = "Input")]
@@ -61,7 +66,7 @@ pub struct Scan {
     /// Progress on stderr, and a summary at the end; with none of it, and without --verbose, one line
     #[arg(long, value_enum, value_name = "HOW", default_value = "auto", help_heading = "Output")]
     pub progress: Progress,
-    /// Say more on stderr
+    /// Say more on stderr: the tables of the summary, every reject, and what concerns the whole run as it happens
     #[arg(short, long, help_heading = "Output", conflicts_with = "quiet")]
     pub verbose: bool,
 
@@ -185,6 +190,9 @@ pub struct Scan {
     /// TOML with the same names; the command line wins
     #[arg(long, value_name = "FILE", help_heading = "Run")]
     pub config: Option<PathBuf>,
+    /// Print the options in effect, each with where it comes from, as TOML for --config, and end without a packet
+    #[arg(long, help_heading = "Run")]
+    pub show_config: bool,
 }
 
 /// `--order`.

@@ -32,6 +32,7 @@ use crate::lab::farm::{self, MODES, Mode};
 use crate::lab::{self, Lab, Numbering};
 use crate::lists;
 use crate::model::address::Allowed;
+use crate::model::alike;
 use crate::model::introduction::Naming;
 use crate::model::name::Name;
 use crate::model::tables::{self, Given, Table, Tables};
@@ -103,22 +104,22 @@ pub enum Error {
         class: IntroductionClass,
     },
     /// `--allow-special`.
-    #[error("--allow-special {0:?} is neither a network nor `all`")]
+    #[error("--allow-special {0:?} is neither a network nor `all`: write one such as 10.0.0.0/8")]
     AllowSpecial(String),
     /// Changes into a file whose name says another form.
-    #[error("changes are told as text, csv or jsonl, and the name of {} does not go with that", .0.display())]
+    #[error("changes are told as text, csv or jsonl, and the name of {} does not go with that; end it in .txt, .csv or .jsonl", .0.display())]
     ChangesName(PathBuf),
     /// `--relay`.
-    #[error("--relay {0:?} is no network")]
+    #[error("--relay {0:?} is no network: write one such as 192.0.2.0/24")]
     Relay(String),
     /// `--port25`.
     #[error("--port25 {0:?} is no server: write a host name or an address, with or without a port")]
     Peer(String),
     /// `--bogus`.
-    #[error("--bogus {0:?} is no domain name")]
+    #[error("--bogus {0:?} is no domain name: write one such as dnssec-failed.org")]
     Bogus(String),
     /// `--receiver`.
-    #[error("--receiver {0:?} is neither a host name nor an address")]
+    #[error("--receiver {0:?} is neither a host name nor an address: write one such as mx.example.org or 192.0.2.25")]
     Receiver(String),
     /// A rate below zero, or no number.
     #[error("{option} {rate} is no rate: give a number per second, or 0 for unlimited")]
@@ -162,13 +163,13 @@ pub enum Error {
     #[error("--quorum {0} is no weight: give a number above 0, such as 0.9")]
     Quorum(f32),
     /// `--rejects` names no place for a file.
-    #[error("cannot write the rejects to {}: it is a directory, or its directory is missing", .0.display())]
+    #[error("cannot write the rejects to {}: it is a directory, or its directory is missing; name a file in one that exists", .0.display())]
     RejectsPlace(PathBuf),
     /// `--resume` without a file to go on with.
     #[error("--resume goes on with a file: name the output of the interrupted run with --output")]
     ResumesNothing,
     /// Standard input, twice.
-    #[error("standard input (`-`) can be read only once")]
+    #[error("standard input (`-`) can be read only once: give the other list as a file")]
     StdinTwice,
     /// The system's resolver configuration.
     #[error("cannot find the system's resolver; name one with --resolver")]
@@ -203,8 +204,13 @@ pub enum Error {
     #[error("cannot start the lab")]
     Lab(#[from] lab::Error),
     /// `--hostile`.
-    #[error("there is no hostile mode {0:?}; `mxcensus lab --hostile --list` names them")]
-    NoMode(String),
+    #[error("there is no hostile mode {name:?}{hint}; `mxcensus lab --hostile --list` names them")]
+    NoMode {
+        /// What was asked for.
+        name: String,
+        /// What may be meant.
+        hint: String,
+    },
     /// `--authority`.
     #[error("cannot write {}, given by --authority", path.display())]
     Authority {
@@ -214,7 +220,9 @@ pub enum Error {
         source: std::io::Error,
     },
     /// Too few descriptors to do anything.
-    #[error("only {0} file descriptors are allowed (ulimit -n); at least 256 are needed")]
+    #[error(
+        "only {0} file descriptors are allowed (ulimit -n); at least 256 are needed: raise the limit, such as by `ulimit -n 4096`"
+    )]
     Descriptors(u64),
 }
 
@@ -252,6 +260,7 @@ pub fn scan_in(args: typed::Scan, lab: Option<Lab>) -> Result<Meant, Error> {
     let budgeted = world.is_none() && wanted(&args).dnsbl && !lists.is_empty();
     let ledger = budgeted.then(|| Ledger::new(&state(args.state.as_deref()), &lists, &terms));
     let (descriptors, mut notes) = descriptors()?;
+    strangers(&args.dnsbl, &mut notes);
     let sockets = sockets(descriptors, args.concurrency, world.is_some(), &mut notes);
     let derived = IN_FLIGHT.min(sockets * 4).min(usize::try_from(args.memory).unwrap_or(IN_FLIGHT) * IN_FLIGHT_PER_MIB);
     let concurrency = args.concurrency.unwrap_or_else(|| derived.max(1));
@@ -460,7 +469,7 @@ const fn fail_on(typed: rows::FailOn) -> Option<Severity> {
 
 fn feeds(args: &typed::Scan, lab: Option<&Lab>) -> Result<Vec<Feed>, Error> {
     if args.targets.is_empty() && args.input.is_empty() {
-        let lab = lab.ok_or(Error::NoTargets)?;
+        let Some(lab) = lab else { return if args.show_config { Ok(Vec::new()) } else { Err(Error::NoTargets) } };
         return Ok(vec![Feed::Lines {
             name: "lab".to_owned(),
             lines: Box::new(targets(lab)),
@@ -468,6 +477,28 @@ fn feeds(args: &typed::Scan, lab: Option<&Lab>) -> Result<Vec<Feed>, Error> {
         }]);
     }
     Ok(args.input.iter().cloned().map(Feed::File).collect())
+}
+
+/// What else is in effect and stands in no manifest, for `--show-config`.
+pub fn beside(args: &typed::Scan) -> serde_json::Value {
+    let output = args.rows.output.as_deref();
+    let format = output::format_of(output, args.rows.format.map(format)).ok();
+    json!({
+        "rejects": shown(rejects(args).as_ref()),
+        "state": state(args.state.as_deref()).display().to_string(),
+        "format": format.map(|(format, _)| format.as_str()),
+    })
+}
+
+/// Blocklists named that nobody knows, where they look like one that is known: typed wrongly, perhaps.
+fn strangers(named: &[typed::Zone], notes: &mut Vec<String>) {
+    let known = || catalogue::known().iter().map(|entry| entry.zone.as_str());
+    for zone in named.iter().filter(|zone| !known().any(|known| known.eq_ignore_ascii_case(&zone.0))) {
+        let hint = alike::hint(&zone.0, known());
+        if !hint.is_empty() && catalogue::redacted(&zone.0) == zone.0 {
+            notes.push(format!("note: the blocklist {} is not in the catalogue{hint}", zone.0.escape_debug()));
+        }
+    }
 }
 
 /// The lists that are asked: those named, and else the lab's, or those that the program asks by itself.
@@ -854,7 +885,12 @@ pub fn modes(named: &[String]) -> Result<Vec<&'static Mode>, Error> {
     if named.is_empty() {
         return Ok(MODES.iter().collect());
     }
-    named.iter().map(|word| Mode::named(word).ok_or_else(|| Error::NoMode(word.clone()))).collect()
+    named.iter().map(|word| named_mode(word)).collect()
+}
+
+fn named_mode(word: &str) -> Result<&'static Mode, Error> {
+    let hint = || alike::hint(word, MODES.iter().map(|mode| mode.word));
+    Mode::named(word).ok_or_else(|| Error::NoMode { name: word.to_owned(), hint: hint() })
 }
 
 /// The settings of a farm of hostile servers.

@@ -5,6 +5,7 @@
 
 pub mod address;
 mod again;
+pub mod alike;
 pub mod assessment;
 mod classifier;
 pub mod clock;

@@ -3,18 +3,38 @@
 //! A word is lowercase kebab-case and stable for ever; adding one is free, renaming one is not.
 //! No set has a word for "other": what does not fit is a new word. Long because it is data: one set a column.
 
-/// Declares a closed set of words: the enum, its spelling, and the list `schema` prints.
+/// Some closed set of words, for who has to tell of it rather than to use it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Set {
+    /// The words, in the order of their declaration.
+    pub words: &'static [&'static str],
+    /// What each means, in the same order: its documentation here.
+    pub meanings: &'static [&'static str],
+}
+
+impl Set {
+    /// Each word with its meaning.
+    pub fn entries(self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        self.words.iter().copied().zip(self.meanings.iter().copied())
+    }
+}
+
+/// Declares a closed set of words: the enum, its spelling, and what `schema` prints of it, the meanings out of the
+/// documentation included.
 macro_rules! words {
-    ($(#[$meta:meta])* $name:ident { $($(#[$variant_meta:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
+    ($(#[$meta:meta])* $name:ident { $($(#[doc = $doc:literal])* $variant:ident = $word:literal),+ $(,)? }) => {
         $(#[$meta])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
-        pub enum $name { $($(#[$variant_meta])* #[serde(rename = $word)] $variant),+ }
+        pub enum $name { $($(#[doc = $doc])* #[serde(rename = $word)] $variant),+ }
 
         impl $name {
             /// Every word of the set, in the order of its declaration.
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
             /// Every word of the set as text, in the same order.
             pub const WORDS: &'static [&'static str] = &[$($word),+];
+            /// The set, with what each word means.
+            pub const SET: $crate::model::words::Set =
+                $crate::model::words::Set { words: Self::WORDS, meanings: &[$(concat!($($doc),*).trim_ascii()),+] };
 
             /// The word of this spelling.
             pub fn called(word: &str) -> Option<Self> {

@@ -7,13 +7,15 @@ use std::borrow::Cow;
 
 use crate::model::assessment::Row;
 use crate::model::evidence::{Exchange, Host};
+use crate::model::finding::Code;
 use crate::model::name::Name;
 use crate::model::observed::Observed;
 use crate::model::smtp::{Certificate, Reply, Session, Tls};
 use crate::model::target::Subject;
 use crate::model::words::{
     Basis, Cause, CertTrust, ConnectStatus, ExchangeStatus, IntroducedBy, IntroductionClass, IntroductionStatus,
-    MxStatus, Overall, PtrClass, PtrStatus, Rule, SmtpStatus, TargetKind, TlsFailure, TlsStatus, Unproven, Verdict,
+    MxStatus, Overall, PtrClass, PtrStatus, Rule, Set, SmtpStatus, TargetKind, TlsFailure, TlsStatus, Unproven,
+    Verdict,
 };
 
 /// The version of the column table; it grows when a column changes its meaning.
@@ -31,18 +33,31 @@ pub enum Kind {
     U16,
     /// A number below 2^32.
     U32,
+    /// Milliseconds, below 2^32 of them.
+    Milliseconds,
     /// A number below 2^64.
     U64,
     /// Any text.
     Text,
     /// One word of a closed set.
-    Word(&'static [&'static str]),
+    Word(Set),
     /// A rule's outcome: one of `Verdict::WORDS`.
     Verdict,
-    /// Texts.
-    List,
+    /// Texts, of one of these kinds.
+    List(Items),
     /// Milliseconds since 1970, UTC.
     Timestamp,
+}
+
+/// What each item of a list is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Items {
+    /// Any text.
+    Text,
+    /// One word of a closed set.
+    Word(Set),
+    /// `rule=cause`.
+    Why,
 }
 
 impl Kind {
@@ -51,21 +66,41 @@ impl Kind {
         match self {
             Self::U8 => "u8",
             Self::U16 => "u16",
-            Self::U32 => "u32",
+            Self::U32 | Self::Milliseconds => "u32",
             Self::U64 => "u64",
             Self::Text => "str",
             Self::Word(_) => "word",
             Self::Verdict => "verdict",
-            Self::List => "list",
+            Self::List(_) => "list",
             Self::Timestamp => "timestamp",
         }
     }
 
     /// The closed set a cell's word comes from; None for other types.
-    pub const fn words(self) -> Option<&'static [&'static str]> {
+    pub const fn words(self) -> Option<Set> {
         match self {
-            Self::Word(words) => Some(words),
-            Self::Verdict => Some(Verdict::WORDS),
+            Self::Word(set) => Some(set),
+            Self::Verdict => Some(Verdict::SET),
+            _ => None,
+        }
+    }
+
+    /// The largest number a cell can hold; None where it holds none.
+    pub const fn most(self) -> Option<u64> {
+        match self {
+            Self::U8 => Some(u8::MAX as u64),
+            Self::U16 => Some(u16::MAX as u64),
+            Self::U32 | Self::Milliseconds => Some(u32::MAX as u64),
+            Self::U64 => Some(u64::MAX),
+            Self::Text | Self::Word(_) | Self::Verdict | Self::List(_) | Self::Timestamp => None,
+        }
+    }
+
+    /// What a number counts, where it counts anything.
+    pub const fn unit(self) -> Option<&'static str> {
+        match self {
+            Self::Milliseconds => Some("milliseconds"),
+            Self::Timestamp => Some("milliseconds since 1970-01-01T00:00:00Z"),
             _ => None,
         }
     }
@@ -78,6 +113,8 @@ pub struct Column {
     pub name: &'static str,
     /// Its type.
     pub kind: Kind,
+    /// Whether a cell can be null: not known, or nothing to know.
+    pub nullable: bool,
     /// What it means, for a person.
     pub doc: &'static str,
     /// Its value in a row.
@@ -102,28 +139,39 @@ pub enum Cell<'a> {
 }
 
 const fn column(name: &'static str, kind: Kind, doc: &'static str, cell: for<'a> fn(Row<'a>) -> Cell<'a>) -> Column {
-    Column { name, kind, doc, cell }
+    Column { name, kind, nullable: true, doc, cell }
 }
+
+/// A column that has a value in every row.
+const fn filled(name: &'static str, kind: Kind, doc: &'static str, cell: for<'a> fn(Row<'a>) -> Cell<'a>) -> Column {
+    Column { name, kind, nullable: false, doc, cell }
+}
+
+/// Which of a row's names a certificate can be for.
+const COVERED: Set = Set {
+    words: &["exchange", "introduction"],
+    meanings: &["The host name of the MX record.", "The name the server introduces itself by."],
+};
 
 /// All columns, in the order they are written.
 #[rustfmt::skip]
 pub static COLUMNS: &[Column] = &[
-    column("schema_version", Kind::U16, "version of this table",
+    filled("schema_version", Kind::U16, "version of this table",
         |_| Cell::Number(u64::from(SCHEMA_VERSION))),
     column("line", Kind::U64, "record number in the input, from 1, the header not counted; null for a command-line target",
         |row| maybe(row.evidence.target.line)),
-    column("target", Kind::Text, "the target as given; for an address out of a network, the network",
+    filled("target", Kind::Text, "the target as given; for an address out of a network, the network",
         |row| text(&row.evidence.target.text)),
-    column("target_kind", Kind::Word(TargetKind::WORDS), "what kind of target the row is about",
+    filled("target_kind", Kind::Word(TargetKind::SET), "what kind of target the row is about",
         |row| Cell::Word(row.evidence.target.kind().as_str())),
     column("domain", Kind::Text, "the domain in lower case and A-labels; null for other targets", domain),
-    column("mx_status", Kind::Word(MxStatus::WORDS), "what the domain's MX question came to",
+    filled("mx_status", Kind::Word(MxStatus::SET), "what the domain's MX question came to",
         |row| Cell::Word(row.evidence.mx_status().as_str())),
     column("mx_preference", Kind::U16, "preference of the MX record; 0 for an implicit MX",
         |row| maybe(row.route().and_then(|route| route.preference))),
     column("exchange", Kind::Text, "host name of the MX record; `.` for a null MX",
         |row| row.exchange().map_or(Cell::Null, |exchange| name(&exchange.name))),
-    column("exchange_status", Kind::Word(ExchangeStatus::WORDS), "what the addresses of the exchange came to",
+    filled("exchange_status", Kind::Word(ExchangeStatus::SET), "what the addresses of the exchange came to",
         |row| Cell::Word(row.exchange().map_or(ExchangeStatus::Na, Exchange::status).as_str())),
     column("address", Kind::Text, "IPv4 or IPv6 address of the server in canonical text", address),
     column("port", Kind::U16, "the port to dial; null for an introduction that somebody else recorded",
@@ -131,19 +179,19 @@ pub static COLUMNS: &[Column] = &[
             Basis::Announced => Cell::Number(u64::from(host.session.port)),
             Basis::Observed => Cell::Null,
         })),
-    column("ptr_status", Kind::Word(PtrStatus::WORDS), "what the PTR question of the address came to",
+    filled("ptr_status", Kind::Word(PtrStatus::SET), "what the PTR question of the address came to",
         |row| Cell::Word(row.host().map_or(PtrStatus::Na, Host::ptr_status).as_str())),
-    column("ptr_names", Kind::List, "the PTR names; null when the question got no answer",
+    column("ptr_names", Kind::List(Items::Text), "the PTR names; null when the question got no answer",
         |row| ptr(row, |host| host.ptr.seen().map_or_else(Vec::new, |records| records.values.iter().map(shown).collect()))),
-    column("ptr_confirmed", Kind::List, "those PTR names whose own addresses include the address",
+    column("ptr_confirmed", Kind::List(Items::Text), "those PTR names whose own addresses include the address",
         |row| ptr(row, |host| host.confirmed().map(shown).collect())),
-    column("ptr_class", Kind::Word(PtrClass::WORDS), "what the PTR name says about the address",
+    column("ptr_class", Kind::Word(PtrClass::SET), "what the PTR name says about the address",
         |row| word(row.assessment.ptr_class.map(PtrClass::as_str))),
-    column("connect_status", Kind::Word(ConnectStatus::WORDS), "what the TCP connection came to",
+    column("connect_status", Kind::Word(ConnectStatus::SET), "what the TCP connection came to",
         |row| session(row, |session| Cell::Word(session.connect.as_str()))),
-    column("connect_ms", Kind::U32, "milliseconds to the established connection",
+    column("connect_ms", Kind::Milliseconds, "milliseconds to the established connection",
         |row| session(row, |session| maybe(session.connect_ms))),
-    column("smtp_status", Kind::Word(SmtpStatus::WORDS), "how far the SMTP session got",
+    column("smtp_status", Kind::Word(SmtpStatus::SET), "how far the SMTP session got",
         |row| session(row, |session| Cell::Word(session.status.as_str()))),
     column("greeting_code", Kind::U16, "reply code of the greeting",
         |row| session(row, |session| code(session.greeting.as_ref()))),
@@ -151,34 +199,34 @@ pub static COLUMNS: &[Column] = &[
         |row| session(row, |session| session.greeting.as_ref().map_or(Cell::Null, greeting))),
     column("greeting_name", Kind::Text, "the host word of the greeting",
         |row| session(row, |session| maybe_text(session.greeted.name.as_deref()))),
-    column("greeting_ms", Kind::U32, "milliseconds from the connection to the end of the greeting, or of what there was of it",
+    column("greeting_ms", Kind::Milliseconds, "milliseconds from the connection to the end of the greeting, or of what there was of it",
         |row| session(row, |session| maybe(session.greeting.as_ref().map(|reply| reply.complete_ms)))),
     column("ehlo_code", Kind::U16, "reply code of EHLO",
         |row| session(row, |session| code(session.ehlo.as_ref()))),
     column("ehlo_name", Kind::Text, "the host word of the EHLO reply, else of the HELO reply",
         |row| session(row, |session| maybe_text(session.ehlo_name.as_deref()))),
-    column("extensions", Kind::List, "EHLO keywords before TLS; null when there was no complete EHLO reply",
+    column("extensions", Kind::List(Items::Text), "EHLO keywords before TLS; null when there was no complete EHLO reply",
         |row| session(row, |session| match &session.ehlo {
             Some(reply) if reply.complete && reply.code > 0 => texts(&session.extensions),
             _ => Cell::Null,
         })),
     column("software", Kind::Text, "a guess from the greeting, for statistics only",
         |row| session(row, |session| maybe_text(session.greeted.software.as_deref()))),
-    column("tls_status", Kind::Word(TlsStatus::WORDS), "what STARTTLS came to",
+    column("tls_status", Kind::Word(TlsStatus::SET), "what STARTTLS came to",
         |row| tls(row, |tls| Cell::Word(tls.status.as_str()))),
     column("tls_version", Kind::Text, "`TLSv1.2` or `TLSv1.3`",
         |row| tls(row, |tls| maybe_text(tls.version.as_deref()))),
-    column("tls_cert_names", Kind::List, "subject alternative names of the certificate",
+    column("tls_cert_names", Kind::List(Items::Text), "subject alternative names of the certificate",
         |row| certificate(row, |certificate| texts(&certificate.names))),
-    column("tls_cert_trust", Kind::Word(CertTrust::WORDS), "whether the certificate would be trusted for the exchange; never a reason to stop", trust),
+    column("tls_cert_trust", Kind::Word(CertTrust::SET), "whether the certificate would be trusted for the exchange; never a reason to stop", trust),
     column("tls_cert_not_after", Kind::Timestamp, "when the certificate ends",
         |row| certificate(row, |certificate| time(certificate.not_after))),
-    column("tls_failure", Kind::Word(TlsFailure::WORDS), "why the handshake failed",
+    column("tls_failure", Kind::Word(TlsFailure::SET), "why the handshake failed",
         |row| tls(row, |tls| word(tls.failure.map(TlsFailure::as_str)))),
     column("tls_cipher", Kind::Text, "the cipher suite, as IANA names it",
         |row| tls(row, |tls| maybe_text(tls.cipher.as_deref()))),
-    column("tls_cert_covers", Kind::List, "which names the certificate shown is for: `exchange`, `introduction`; what was shown to who asked for the exchange need not be what others are shown", covers),
-    column("tls_cert_unproven", Kind::Word(Unproven::WORDS), "why it is not proven that the server holds the certificate's key; null where it is",
+    column("tls_cert_covers", Kind::List(Items::Word(COVERED)), "which names the certificate shown is for: `exchange`, `introduction`; what was shown to who asked for the exchange need not be what others are shown", covers),
+    column("tls_cert_unproven", Kind::Word(Unproven::SET), "why it is not proven that the server holds the certificate's key; null where it is",
         |row| tls(row, |tls| word(tls.unproven.map(Unproven::as_str)))),
     column("tls_cert_issuer", Kind::Text, "issuer of the certificate, as RFC 4514 writes names",
         |row| certificate(row, |certificate| text(&certificate.issuer))),
@@ -190,42 +238,42 @@ pub static COLUMNS: &[Column] = &[
         |row| certificate(row, |certificate| text(&certificate.sha256))),
     column("introduction", Kind::Text, "the name that is judged: the greeting's, else the EHLO reply's, or the one that was recorded",
         |row| host(row, |host| maybe_text(host.introduction.as_ref().map(|introduction| &*introduction.text)))),
-    column("introduced_by", Kind::Word(IntroducedBy::WORDS), "where the introduction comes from",
+    column("introduced_by", Kind::Word(IntroducedBy::SET), "where the introduction comes from",
         |row| host(row, |host| Cell::Word(host.introduction.as_ref().map_or(IntroducedBy::None, |introduction| introduction.by).as_str()))),
-    column("basis", Kind::Word(Basis::WORDS), "whose words are judged: a server's own, or a client's that somebody recorded",
+    column("basis", Kind::Word(Basis::SET), "whose words are judged: a server's own, or a client's that somebody recorded",
         |row| host(row, |host| Cell::Word(host.basis.as_str()))),
-    column("introduction_class", Kind::Word(IntroductionClass::WORDS), "`fqdn`, or why the introduction is none",
+    column("introduction_class", Kind::Word(IntroductionClass::SET), "`fqdn`, or why the introduction is none",
         |row| host(row, |host| word(host.introduction.as_ref().map(|introduction| introduction.class.as_str())))),
-    column("introduction_status", Kind::Word(IntroductionStatus::WORDS), "what the addresses of the introduced name came to",
+    filled("introduction_status", Kind::Word(IntroductionStatus::SET), "what the addresses of the introduced name came to",
         |row| Cell::Word(row.host().map_or(IntroductionStatus::Na, Host::introduction_status).as_str())),
-    column("introduction_addresses", Kind::List, "addresses of the introduced name; null when none is known and not all was answered", introduction_addresses),
-    column("dnsbl_listed", Kind::List, "`zone=code` of each listing; null when no list was asked",
+    column("introduction_addresses", Kind::List(Items::Text), "addresses of the introduced name; null when none is known and not all was answered", introduction_addresses),
+    column("dnsbl_listed", Kind::List(Items::Text), "`zone=code` of each listing; null when no list was asked",
         |row| listed(row, &row.assessment.listed)),
-    column("dnsbl_counted", Kind::List, "the zones among them that decide rule 5",
+    column("dnsbl_counted", Kind::List(Items::Text), "the zones among them that decide rule 5",
         |row| listed(row, &row.assessment.counted)),
-    column("dnsbl_unknown", Kind::List, "`zone=why` of each list that gave no usable answer",
+    column("dnsbl_unknown", Kind::List(Items::Text), "`zone=why` of each list that gave no usable answer",
         |row| listed(row, &row.assessment.lists_unknown)),
-    column("rhsbl_listed", Kind::List, "`domain@zone=code` of each listing of a domain: of the introduction, a confirmed PTR name, the exchange; a finding, never a verdict",
+    column("rhsbl_listed", Kind::List(Items::Text), "`domain@zone=code` of each listing of a domain: of the introduction, a confirmed PTR name, the exchange; a finding, never a verdict",
         domains),
-    column("introduces", Kind::Verdict, "rule 1: the server introduces itself", |row| verdict(row, Rule::Introduces)),
-    column("fqdn", Kind::Verdict, "rule 2: the introduction is a fully qualified domain name", |row| verdict(row, Rule::Fqdn)),
-    column("exists", Kind::Verdict, "rule 3: that name exists in DNS", |row| verdict(row, Rule::Exists)),
-    column("matches", Kind::Verdict, "rule 4: its address is the server's address", |row| verdict(row, Rule::Matches)),
-    column("unlisted", Kind::Verdict, "rule 5: the address is on no blocklist that counts", |row| verdict(row, Rule::Unlisted)),
-    column("reverse", Kind::Verdict, "the reverse zone works and its names confirm the address", |row| verdict(row, Rule::Reverse)),
-    column("mx", Kind::Verdict, "the domain's MX data is sane", |row| verdict(row, Rule::Mx)),
-    column("verdict", Kind::Word(Overall::WORDS), "the five rules in one word",
+    filled("introduces", Kind::Verdict, "rule 1: the server introduces itself", |row| verdict(row, Rule::Introduces)),
+    filled("fqdn", Kind::Verdict, "rule 2: the introduction is a fully qualified domain name", |row| verdict(row, Rule::Fqdn)),
+    filled("exists", Kind::Verdict, "rule 3: that name exists in DNS", |row| verdict(row, Rule::Exists)),
+    filled("matches", Kind::Verdict, "rule 4: its address is the server's address", |row| verdict(row, Rule::Matches)),
+    filled("unlisted", Kind::Verdict, "rule 5: the address is on no blocklist that counts", |row| verdict(row, Rule::Unlisted)),
+    filled("reverse", Kind::Verdict, "the reverse zone works and its names confirm the address", |row| verdict(row, Rule::Reverse)),
+    filled("mx", Kind::Verdict, "the domain's MX data is sane", |row| verdict(row, Rule::Mx)),
+    filled("verdict", Kind::Word(Overall::SET), "the five rules in one word",
         |row| Cell::Word(row.assessment.overall.as_str())),
-    column("findings", Kind::List, "ids of the findings, most severe first",
+    filled("findings", Kind::List(Items::Word(Code::SET)), "ids of the findings, most severe first",
         |row| Cell::List(row.assessment.findings.iter().map(|finding| Cow::Borrowed(finding.code.as_str())).collect())),
-    column("unknown_why", Kind::List, "`rule=cause` of each unknown",
+    filled("unknown_why", Kind::List(Items::Why), "`rule=cause` of each unknown",
         |row| why(&row.assessment.unknown_why)),
-    column("na_why", Kind::List, "`rule=reason` of each `na`", |row| why(&row.assessment.na_why)),
-    column("attempts", Kind::U8, "how often the target was tried, from 1",
+    filled("na_why", Kind::List(Items::Why), "`rule=reason` of each `na`", |row| why(&row.assessment.na_why)),
+    filled("attempts", Kind::U8, "how often the target was tried, from 1",
         |row| Cell::Number(u64::from(row.evidence.attempts))),
-    column("scanned_at", Kind::Timestamp, "when the target was taken up",
+    filled("scanned_at", Kind::Timestamp, "when the target was taken up",
         |row| Cell::Time(row.evidence.scanned_at)),
-    column("elapsed_ms", Kind::U32, "milliseconds the target took, waiting included",
+    filled("elapsed_ms", Kind::Milliseconds, "milliseconds the target took, waiting included",
         |row| Cell::Number(u64::from(row.evidence.elapsed_ms))),
 ];
 

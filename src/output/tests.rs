@@ -13,13 +13,13 @@ use arrow_array::{Array, RecordBatch};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::columns::{COLUMNS, Cell, Column, Kind};
+use super::columns::{COLUMNS, Cell, Column, Items, Kind};
 use super::csv::{Formulas, cell, items, restore};
 use super::*;
 use crate::model::assessment::Judged;
 use crate::model::introduction::{Introduction, Naming};
 use crate::model::smtp::Reply;
-use crate::model::words::{CertTrust, IntroducedBy, IntroductionClass};
+use crate::model::words::{Cause, CertTrust, IntroducedBy, IntroductionClass, Rule};
 
 fn write(path: &Path, judged: &[Judged]) {
     let mut sink = open(Some(path), &Options::default()).unwrap();
@@ -52,8 +52,8 @@ fn read_csv(text: &str) -> Vec<Vec<Value>> {
 fn csv_value((column, cell): (&Column, &str)) -> Value {
     match column.kind {
         _ if cell.is_empty() => Value::Null,
-        Kind::U8 | Kind::U16 | Kind::U32 | Kind::U64 => json!(cell.parse::<u64>().unwrap()),
-        Kind::List => json!(items(restore(cell))),
+        Kind::U8 | Kind::U16 | Kind::U32 | Kind::Milliseconds | Kind::U64 => json!(cell.parse::<u64>().unwrap()),
+        Kind::List(_) => json!(items(restore(cell))),
         Kind::Text => json!(restore(cell)),
         Kind::Word(_) | Kind::Verdict | Kind::Timestamp => json!(cell),
     }
@@ -91,10 +91,10 @@ fn parquet_value(kind: Kind, array: &dyn Array, at: usize) -> Value {
     match kind {
         Kind::U8 => json!(array.as_primitive::<UInt8Type>().value(at)),
         Kind::U16 => json!(array.as_primitive::<UInt16Type>().value(at)),
-        Kind::U32 => json!(array.as_primitive::<UInt32Type>().value(at)),
+        Kind::U32 | Kind::Milliseconds => json!(array.as_primitive::<UInt32Type>().value(at)),
         Kind::U64 => json!(array.as_primitive::<UInt64Type>().value(at)),
         Kind::Text | Kind::Word(_) | Kind::Verdict => json!(array.as_string::<i32>().value(at)),
-        Kind::List => {
+        Kind::List(_) => {
             let list = array.as_list::<i32>().value(at);
             json!(list.as_string::<i32>().iter().flatten().collect::<Vec<_>>())
         }
@@ -160,11 +160,18 @@ fn words_come_from_the_set_of_their_column_and_cells_fit_their_type() {
         for row in judged.rows() {
             for column in COLUMNS {
                 let fits = match ((column.cell)(row), column.kind) {
-                    (Cell::Word(word), kind) => kind.words().unwrap().contains(&word),
-                    (Cell::Null, _)
-                    | (Cell::Number(_), Kind::U8 | Kind::U16 | Kind::U32 | Kind::U64)
-                    | (Cell::Text(_), Kind::Text)
-                    | (Cell::List(_), Kind::List)
+                    (Cell::Word(word), kind) => kind.words().unwrap().words.contains(&word),
+                    (Cell::Null, _) => column.nullable,
+                    (Cell::Number(number), kind) => kind.most().is_some_and(|most| number <= most),
+                    (Cell::List(found), Kind::List(Items::Word(set))) => {
+                        found.iter().all(|item| set.words.contains(&&**item))
+                    }
+                    (Cell::List(found), Kind::List(Items::Why)) => found.iter().all(|item| {
+                        let (rule, cause) = item.split_once('=').unwrap();
+                        Rule::WORDS.contains(&rule) && Cause::WORDS.contains(&cause)
+                    }),
+                    (Cell::Text(_), Kind::Text)
+                    | (Cell::List(_), Kind::List(Items::Text))
                     | (Cell::Time(_), Kind::Timestamp) => true,
                     _ => false,
                 };

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::sleep_until;
+use tracing::debug;
 
 use super::Prober;
 use super::dns::Lookup;
@@ -19,6 +20,9 @@ use crate::model::evidence::Host;
 use crate::model::name::Name;
 use crate::model::smtp::Session;
 use crate::model::words::{Cause, ConnectStatus, SmtpStatus};
+
+/// What its events are found under.
+const SMTP: &str = "mxcensus::probe::smtp";
 
 /// Sockets at a time that are not given up, however few this machine seems to have.
 const FEWEST: usize = 16;
@@ -90,6 +94,7 @@ impl<L: Lookup> Prober<L> {
         let session = loop {
             self.connections.fetch_add(1, Ordering::Relaxed);
             leave.depart();
+            debug!(target: SMTP, %address, exchange = exchange.map(Name::as_str), "session begun");
             let session = session::hold(endpoint, settings.port, &settings.caller, exchange).await;
             self.calls.ended(&session);
             if session.cause != Some(Cause::OutOfSockets) || tries == SHORT_OF_SOCKETS {
@@ -101,6 +106,8 @@ impl<L: Lookup> Prober<L> {
             tokio::time::sleep(SHORTAGE * tries).await;
             socket = self.sockets.take().await;
         };
+        let (connect, status, cause) = (session.connect, session.status, session.cause.map(Cause::as_str));
+        debug!(target: SMTP, %address, exchange = exchange.map(Name::as_str), %connect, %status, cause, "session ended");
         drop(socket);
         self.egress.heard(address, session.connect);
         leave.end(sign(&session));

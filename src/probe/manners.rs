@@ -5,12 +5,14 @@
 //! Groups at rest are forgotten, so a census of the whole Internet keeps only the live ones.
 
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
+use tracing::info;
 
 use super::budget::interval;
 use crate::model::name::Name;
@@ -217,7 +219,7 @@ impl Why {
     }
 }
 
-impl<K: Eq + Hash> Groups<K> {
+impl<K: Eq + Hash + Display> Groups<K> {
     fn new(rate: f64, slots: usize, pause: Duration) -> Self {
         let interval = (rate > 0.0).then(|| {
             let interval = interval(rate);
@@ -268,7 +270,10 @@ impl<K: Eq + Hash> Groups<K> {
             Sign::Welcome => group.closed = None,
             // Those that were under way when it closed tell nothing new.
             Sign::TurnedAway if group.closed.is_some_and(|until| until > now) => {}
-            Sign::TurnedAway => group.closed = Some(now + self.pause),
+            Sign::TurnedAway => {
+                group.closed = Some(now + self.pause);
+                info!(group = %key, seconds = self.pause.as_secs(), "turned away: left alone");
+            }
             Sign::None => {}
         }
     }

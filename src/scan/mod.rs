@@ -145,6 +145,13 @@ pub struct Outcome {
     pub reached_fail_on: bool,
 }
 
+impl Job {
+    /// What is in effect, by the names of the options, as the manifest tells it.
+    pub fn effective(&self) -> serde_json::Value {
+        effective::of(self)
+    }
+}
+
 impl Outcome {
     /// The exit code.
     pub const fn exit_code(self) -> u8 {

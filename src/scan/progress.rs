@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::io::Write as _;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -177,6 +177,22 @@ impl Watched {
     }
 }
 
+/// The bar on the terminal, if there is one: lines can come from anywhere in the process.
+static BAR: Mutex<Option<ProgressBar>> = Mutex::new(None);
+
+fn bar() -> MutexGuard<'static, Option<ProgressBar>> {
+    BAR.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A line on stderr, above the bar where one is shown.
+pub fn say_above(line: &str) {
+    let shown = bar().clone();
+    match shown {
+        Some(bar) => bar.suspend(|| say_plainly(line)),
+        None => say_plainly(line),
+    }
+}
+
 /// Shows progress until it is dropped.
 #[derive(Debug)]
 pub struct Progress {
@@ -197,6 +213,7 @@ impl Progress {
             bar.set_style(ProgressStyle::with_template("{spinner} {msg}").expect("the template is well-formed"));
             bar
         });
+        self::bar().clone_from(&bar);
         Self { watched, bar, plain: show == Show::Plain, recent: Mutex::new(VecDeque::from([(Instant::now(), 0)])) }
     }
 
@@ -238,6 +255,7 @@ impl Progress {
     /// Takes the bar away, for what is printed at the end.
     pub fn finish(&self) {
         if let Some(bar) = &self.bar {
+            self::bar().take();
             bar.finish_and_clear();
         }
     }

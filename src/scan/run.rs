@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use tracing::info;
+
 use super::fitness::{Fit, Fitness};
 use super::journal::{self, Before, Beginning, Counted, Journal, Kept};
 use super::metrics::{Keeper, Metrics, Seen};
@@ -38,7 +40,8 @@ pub async fn run(job: Job, stop: Stop) -> Result<Outcome, Error> {
     let _lock = file.as_deref().map(Lock::take).transpose().map_err(Error::Open)?.flatten();
     let quiet = job.quiet;
     let metrics = Keeper::begin(job.metrics.as_deref(), now, job.checkpoint)?;
-    let ended = locked(job, file.as_deref(), metrics.metrics(), now, stop).await;
+    // On the heap: whoever waits for a run need not have room for all of it.
+    let ended = Box::pin(locked(job, file.as_deref(), metrics.metrics(), now, stop)).await;
     let complaint = metrics.end(&ended);
     if !quiet {
         lists::warn(complaint);
@@ -59,7 +62,10 @@ async fn locked(job: Job, file: Option<&Path>, metrics: &Metrics, now: i64, stop
         }
         return Ok(Outcome { complete: false, reached_fail_on: false });
     };
-    let done = pipeline::run(parts).await;
+    info!(targets = parts.known, concurrency = parts.concurrency, "run begun");
+    // On the heap: what waits for a whole run need not be moved about with it.
+    let done = Box::pin(pipeline::run(parts)).await;
+    info!(complete = done.as_ref().is_ok_and(|done| done.complete), "run ended");
     end.prober.close().await;
     end.of(done?)
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use tokio::task::JoinSet;
+use tracing::debug;
 
 use super::deferred::{Deferred, For};
 use super::hold::{GivenUp, Held, Hold};
@@ -27,6 +28,9 @@ pub(super) async fn gather<L: Lookup>(prober: &Prober<L>, errand: &Errand) -> Re
 
 /// How long a target that could not be put aside waits with its worker.
 const IN_HAND: Duration = Duration::from_millis(100);
+
+/// What events about targets are found under.
+const TARGETS: &str = "mxcensus::scan";
 
 /// One of the crew.
 pub(super) struct Worker<L> {
@@ -89,11 +93,15 @@ impl<L: Lookup> Worker<L> {
                     return None;
                 }
                 // Where nothing can be written its worker waits for it.
-                Err(obstacle) => work = self.deferred.until_gone(work, obstacle)?,
+                Err(obstacle) => {
+                    debug!(target: TARGETS, target = %work.errand.target.text, ?obstacle, "put aside");
+                    work = self.deferred.until_gone(work, obstacle)?;
+                }
                 Ok(gathered) => {
                     let may_have_another = work.errand.attempt < self.passes;
                     if gathered.may_change() && !stopping {
                         if may_have_another {
+                            debug!(target: TARGETS, target = %work.errand.target.text, "waits for its next pass");
                             work = self.deferred.until_next_pass(work)?;
                         }
                         add(&self.counts.unsettled, 1);
@@ -113,6 +121,10 @@ impl<L: Lookup> Worker<L> {
             if !self.outage.is_over(&judge.prober, &self.stop).await {
                 self.deferred.give_up();
                 continue;
+            }
+            let pass = work.errand.attempt;
+            if pass > 1 {
+                debug!(target: TARGETS, target = %work.errand.target.text, pass, "next pass begun");
             }
             self.in_flight.set(self.slot, Some(Arc::clone(&work.errand.target.text)));
             let Some((held, from)) = self.gather(&judge.prober, work).await else {

@@ -11,8 +11,9 @@ use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 pub use entries::TABLE;
-pub use rules::{About, RULES, rule_called, rule_json, rule_text, rules_markdown};
+pub use rules::{About, RULES, rule_called, rule_json, rule_text, rules_json, rules_markdown};
 
+use crate::model::alike;
 use crate::model::finding::Code;
 use crate::model::words::{Basis, Profile, Rule, Severity, words};
 
@@ -143,6 +144,11 @@ impl Entry {
 /// The entry of a code.
 pub fn entry(code: Code) -> &'static Entry {
     TABLE.get(code as usize).expect("the table has every code, in the order of their declaration")
+}
+
+/// The finding or rule that somebody may have meant, as the end of a message.
+pub fn hint(name: &str) -> String {
+    alike::hint(name, Code::WORDS.iter().chain(Rule::WORDS).copied())
 }
 
 /// What a finding means, for a person; every finding without a code.

@@ -128,6 +128,11 @@ pub fn rule_json(rule: Rule) -> Value {
     json!({ "rule": about(rule), "failed_by": failed, "unknown_by": unknown, "na_by": na })
 }
 
+/// All rules, for a program.
+pub fn rules_json() -> Value {
+    Rule::ALL.iter().copied().map(rule_json).collect()
+}
+
 /// The rules as the README's table.
 pub fn rules_markdown() -> String {
     let mut text =

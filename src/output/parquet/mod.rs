@@ -150,10 +150,10 @@ fn data_type(kind: Kind) -> DataType {
     match kind {
         Kind::U8 => DataType::UInt8,
         Kind::U16 => DataType::UInt16,
-        Kind::U32 => DataType::UInt32,
+        Kind::U32 | Kind::Milliseconds => DataType::UInt32,
         Kind::U64 => DataType::UInt64,
         Kind::Text | Kind::Word(_) | Kind::Verdict => DataType::Utf8,
-        Kind::List => DataType::List(Arc::new(Field::new_list_field(DataType::Utf8, true))),
+        Kind::List(_) => DataType::List(Arc::new(Field::new_list_field(DataType::Utf8, true))),
         Kind::Timestamp => DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into())),
     }
 }
@@ -172,10 +172,14 @@ fn begin() -> WriterPropertiesBuilder {
 fn properties() -> WriterProperties {
     let mut properties = begin()
         .set_statistics_enabled(EnabledStatistics::Chunk)
-        .set_key_value_metadata(Some(vec![KeyValue::new("schema_version".to_owned(), SCHEMA_VERSION.to_string())]));
+        // For readers that show these pairs and not who has written the file.
+        .set_key_value_metadata(Some(vec![
+            KeyValue::new("schema_version".to_owned(), SCHEMA_VERSION.to_string()),
+            KeyValue::new("program_version".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
+        ]));
     for column in COLUMNS.iter().filter(|column| column.kind.words().is_some() || REPEATING.contains(&column.name)) {
         let mut path = vec![column.name.to_owned()];
-        if column.kind == Kind::List {
+        if matches!(column.kind, Kind::List(_)) {
             path.extend(["list".to_owned(), Field::LIST_FIELD_DEFAULT_NAME.to_owned()]);
         }
         properties = properties.set_column_dictionary_enabled(ColumnPath::new(path), true);
@@ -199,10 +203,10 @@ impl Builder {
         match kind {
             Kind::U8 => Self::U8(UInt8Builder::with_capacity(BATCH_ROWS)),
             Kind::U16 => Self::U16(UInt16Builder::with_capacity(BATCH_ROWS)),
-            Kind::U32 => Self::U32(UInt32Builder::with_capacity(BATCH_ROWS)),
+            Kind::U32 | Kind::Milliseconds => Self::U32(UInt32Builder::with_capacity(BATCH_ROWS)),
             Kind::U64 => Self::U64(UInt64Builder::with_capacity(BATCH_ROWS)),
             Kind::Text | Kind::Word(_) | Kind::Verdict => Self::Text(StringBuilder::new()),
-            Kind::List => Self::List(ListBuilder::new(StringBuilder::new())),
+            Kind::List(_) => Self::List(ListBuilder::new(StringBuilder::new())),
             Kind::Timestamp => Self::Time(TimestampMillisecondBuilder::with_capacity(BATCH_ROWS).with_timezone("UTC")),
         }
     }

@@ -73,7 +73,7 @@ pub trait Lookup: Send + Sync + 'static {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The list of upstream resolvers is empty.
-    #[error("no upstream resolver is given")]
+    #[error("no upstream resolver is given; name one with --resolver")]
     NoUpstream,
     /// No socket towards any upstream; this is what the last one said.
     #[error("cannot open a socket towards the resolver {address}")]

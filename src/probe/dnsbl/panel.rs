@@ -12,6 +12,7 @@ use std::time::Instant;
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
+use tracing::{debug, info};
 
 use super::entry::Terms;
 use super::health::{self, Answers, Test};
@@ -260,6 +261,11 @@ impl Panel {
             health = self.tested(lookup, at, member).await;
         }
         member.watch().end(health.clone(), now_ms());
+        if health == Health::Healthy {
+            debug!(list = %member.list.shown, "tested: it {health}");
+        } else {
+            info!(list = %member.list.shown, "tested: it {health}");
+        }
         health
     }
 

@@ -27,7 +27,7 @@ use crate::model::words::TlsStatus;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Every certificate would look untrusted.
-    #[error("no trusted root certificates on this machine ({0})")]
+    #[error("no trusted root certificates on this machine ({0}): install ca-certificates, or scan with --no-starttls")]
     NoRoots(String),
     /// The cryptography lacks a protocol version.
     #[error("no usable TLS configuration")]

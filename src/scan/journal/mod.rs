@@ -12,6 +12,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use tracing::debug;
 
 pub use self::error::Error;
 use self::kept::path;
@@ -229,6 +230,7 @@ fn durable(kept: &Kept, path: &Path, rows: Checkpoint, evidence: Option<Checkpoi
     rows.sync()?;
     evidence.as_ref().map_or(Ok(()), Checkpoint::sync)?;
     kept.write(path)?;
+    debug!(journal = %path.display(), "checkpoint written");
     rows.tidy()?;
     evidence.map_or(Ok(()), Checkpoint::tidy)
 }

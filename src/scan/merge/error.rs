@@ -10,10 +10,10 @@ use crate::input::results::Form;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Something that can be read but once.
-    #[error("{} is no file: a part is read twice", .0.display())]
+    #[error("{} is no file, and a part is read twice: save it as one first", .0.display())]
     NoFile(PathBuf),
     /// The same file twice.
-    #[error("{} is given twice", .0.display())]
+    #[error("{} is given twice: name each part once", .0.display())]
     SameFile(PathBuf),
     /// Parts of different forms.
     #[error("{} holds {form} and {} holds {other_form}: only parts of one form are joined", one.display(), other.display())]

@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use rand::Rng as _;
 use tokio::time::{Instant, sleep};
+use tracing::debug;
 
 use self::course::Course;
 use self::flight::Ticket;
@@ -118,16 +119,17 @@ impl Engine {
                 }
                 WayOut::Unchecked => {
                     let failure = self.confirm(question, &ticket, trouble.failure, &mut course).await;
-                    return self.failed(failure, &course);
+                    return self.failed(question, failure, &course);
                 }
                 WayOut::Again | WayOut::WithoutEdns if again && !course.is_out_of_patience() => {
                     again = false;
+                    self.note("asked again", question, &trouble.failure, &course);
                     course.avoid = Some(course.last);
                     if self.upstreams.len() == 1 {
                         sleep(SECOND_THOUGHTS).await;
                     }
                 }
-                _ => return self.failed(trouble.failure, &course),
+                _ => return self.failed(question, trouble.failure, &course),
             }
         }
     }
@@ -136,7 +138,13 @@ impl Engine {
         Told { answer: fact.answer, ttl: fact.ttl, extended: fact.extended, how: self.how(course) }
     }
 
-    fn failed(&self, failure: Failure, course: &Course) -> Told {
+    fn note(&self, what: &str, question: &Question, failure: &Failure, course: &Course) {
+        let (cause, upstream) = (failure.cause, self.upstream(course.last).address);
+        debug!(question = %question.name, kind = ?question.kind, ?upstream, %cause, attempts = course.attempts, "{what}");
+    }
+
+    fn failed(&self, question: &Question, failure: Failure, course: &Course) -> Told {
+        self.note("no answer", question, &failure, course);
         let how = self.how(course);
         let answer = Observed::Failed(Failure { how: Some(Box::new(how.clone())), ..failure });
         Told { answer, ttl: 0, extended: None, how }
@@ -187,6 +195,7 @@ impl Engine {
             // Over a stream there is no more to be had.
             Reading::Truncated if !self.upstream(course.last).is_secure() => {
                 course.truncated = true;
+                debug!(question = %question.name, kind = ?question.kind, upstream = ?self.upstream(course.last).address, "truncated");
                 let bytes = self.by_tcp(ticket, manner, course).await;
                 let bytes = bytes.map_err(|error| tcp_trouble(Cause::Truncated, &error))?;
                 course.rcode = wire::rcode(&bytes);
