@@ -88,11 +88,11 @@ pub(super) struct Seen {
     pub(super) tls: Option<TlsStatus>,
     pub(super) trust: Option<CertTrust>,
     pub(super) failure: Option<TlsFailure>,
-    /// Hashes of texts; 0 for none.
-    pub(super) version: u64,
-    pub(super) software: u64,
+    /// The hash of its text.
+    pub(super) version: Option<u64>,
     pub(super) connect_ms: Option<u32>,
-    pub(super) greeting_ms: Option<u32>,
+    /// Milliseconds to the greeting, and the hash of the software that it tells.
+    pub(super) greeted: Option<(u32, u64)>,
 }
 
 const _: () = assert!(Code::ALL.len() <= 3 * 64, "there is a bit for each code");
@@ -102,15 +102,14 @@ impl Seen {
         worsen(&mut self.verdicts, later.verdicts);
         self.codes.iter_mut().zip(later.codes).for_each(|(own, later)| *own |= later);
         self.listed |= later.listed;
-        self.ptr = later.ptr.or(self.ptr);
-        // What one session said is kept together.
-        if later.tls.is_some() {
-            (self.tls, self.trust, self.failure, self.version) = (later.tls, later.trust, later.failure, later.version);
-        }
-        self.connect_ms = later.connect_ms.or(self.connect_ms);
-        if later.greeting_ms.is_some() {
-            (self.greeting_ms, self.software) = (later.greeting_ms, later.software);
-        }
+        // The best says it, so that the order of the rows does not matter.
+        self.ptr = least(self.ptr, later.ptr);
+        self.tls = least(self.tls, later.tls);
+        self.trust = least(self.trust, later.trust);
+        self.failure = least(self.failure, later.failure);
+        self.version = least(self.version, later.version);
+        self.connect_ms = least(self.connect_ms, later.connect_ms);
+        self.greeted = least(self.greeted, later.greeted);
     }
 
     /// Whether a row of it has this finding.
@@ -450,10 +449,9 @@ impl Census {
             tls: sighting.tls,
             trust: sighting.trust,
             failure: sighting.tls_failure,
-            version: hash(sighting.texts.tls_version),
-            software: hash(sighting.texts.software),
+            version: Some(sighting.texts.tls_version).filter(|version| !version.is_empty()).map(hash),
             connect_ms: sighting.connect_ms,
-            greeting_ms: sighting.greeting_ms,
+            greeted: sighting.greeting_ms.map(|ms| (ms, hash(sighting.texts.software))),
         };
         let hash = hash_of(server.address);
         self.servers.add(hash, seen, Seen::join);
@@ -503,7 +501,7 @@ impl Census {
             target: text(texts.target),
             exchange: text(texts.exchange),
             address: text(texts.address),
-            ptr: text(texts.ptr).replace(';', " "),
+            ptr: text(&texts.ptr_names()),
             introduction: text(texts.introduction),
             greeting: text(texts.greeting),
             basis: sighting.basis,
@@ -659,11 +657,16 @@ fn network(address: IpAddr, hash: u64) -> (IpNet, usize) {
     }
 }
 
-/// A text's hash, the same in every run of the program; 0 for none.
-pub(super) fn hash(text: &str) -> u64 {
-    if text.is_empty() {
-        return 0;
+/// The lesser of two that may not be there.
+fn least<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
+}
+
+/// A text's hash, the same in every run of the program.
+pub(super) fn hash(text: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     key(text).hash(&mut hasher);
     hasher.finish()
