@@ -3,6 +3,7 @@
 
 mod shell;
 
+use std::fmt::Write as _;
 use std::fs;
 use std::process::Output;
 
@@ -378,7 +379,7 @@ fn many_rows_cut_into_pieces_count_as_in_one() {
             let mut row = row.clone();
             row["line"] = json!(time * 1_000 + row["line"].as_u64().unwrap_or(0));
             row["target"] = json!(format!("{time}.{}", row["target"].as_str().unwrap()));
-            lines.push_str(&format!("{row}\n"));
+            writeln!(lines, "{row}").unwrap();
         }
     }
     assert!(lines.len() > 3 * (4 << 20), "{}", lines.len());
