@@ -31,7 +31,7 @@ pub use joined::{Lines, join};
 pub use jsonl::json;
 pub use lock::Lock;
 pub use manifest::Manifest;
-pub use spelling::rfc3339;
+pub use spelling::{is_dangerous, rfc3339};
 
 use serde::{Deserialize, Serialize};
 
