@@ -3,6 +3,7 @@
 //! Nothing is judged here and no file is touched.
 
 mod levels;
+pub mod page;
 #[cfg(test)]
 pub(crate) mod sample;
 pub mod survey;

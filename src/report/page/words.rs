@@ -1,0 +1,121 @@
+//! How numbers and texts are spelled on the page.
+//! Comes in: counts, shares, texts out of files. Goes out: words for people, and texts that stay among themselves.
+
+use maud::{Markup, html};
+
+use super::super::survey::{Ranking, Share};
+
+/// Characters of a text out of a file that are shown at most: more than any host name has.
+const SHOWN: usize = 300;
+
+/// With a comma between thousands.
+pub(super) fn number(count: u64) -> String {
+    let digits = count.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A count with the word for it: one row, two rows.
+pub(super) fn counted(count: u64, one: &str) -> String {
+    format!("{} {one}{}", number(count), if count == 1 { "" } else { "s" })
+}
+
+/// A share in per cent. Only nothing is 0%, and only all of it is 100%.
+pub(super) fn percent(share: Option<f64>) -> String {
+    match share {
+        None => "–".to_owned(),
+        Some(share) if share > 0.0 && share < 0.000_5 => "<0.1%".to_owned(),
+        Some(share) if share < 1.0 && share >= 0.999_5 => ">99.9%".to_owned(),
+        Some(share) => format!("{:.1}%", share * 100.0),
+    }
+}
+
+/// The interval of a share; None where there is none.
+pub(super) fn interval(share: &Share) -> Option<String> {
+    let (low, high) = share.low.zip(share.high)?;
+    Some(format!("{:.1}–{:.1}%", low * 100.0, high * 100.0))
+}
+
+/// A share as a cell of a table, with its interval.
+pub(super) fn share_cell(share: &Share) -> Markup {
+    html! {
+        td.number data-sort=(share.share.unwrap_or(-1.0)) {
+            (percent(share.share))
+            @if let Some(interval) = interval(share) { br; span.soft { (interval) } }
+        }
+    }
+}
+
+/// A count as a cell of a table.
+pub(super) fn count_cell(count: u64) -> Markup {
+    html! { td.number data-sort=(count) { (number(count)) } }
+}
+
+/// A text out of a file: whatever it is, it is text, it turns nothing around it, and it is not endless.
+pub(super) fn text(words: &str) -> Markup {
+    html! { bdi.text { @match words.char_indices().nth(SHOWN) {
+        Some((end, _)) => { (words.get(..end).unwrap_or_default()) "…" }
+        None => (words)
+    } } }
+}
+
+/// A word of a closed set.
+pub(super) fn word(class: &str, word: &str) -> Markup {
+    html! { span class={ "word " (class) } { (word) } }
+}
+
+/// What a ranking does not show; nothing where it shows all.
+pub(super) fn rest<T>(ranking: &Ranking<T>, one: &str, missed_in: &str) -> Markup {
+    html! {
+        @if ranking.others > 0 || ranking.approximate {
+            p.soft {
+                @if ranking.others > 0 {
+                    @if ranking.approximate { "At least " }
+                    (counted(ranking.others, one)) " more, smaller than these. "
+                }
+                @if ranking.approximate {
+                    "There were more than memory is meant for: a count may be too small by up to "
+                    (number(ranking.missed_at_most)) " " (missed_in) "."
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_are_set_apart() {
+        for (count, told) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
+            assert_eq!(number(count), told);
+        }
+        assert_eq!((counted(1, "row"), counted(2, "row")), ("1 row".to_owned(), "2 rows".to_owned()));
+    }
+
+    #[test]
+    fn only_nothing_is_none_and_only_all_is_all() {
+        for (count, of, told) in
+            [(0, 9, "0.0%"), (1, 100_000, "<0.1%"), (1, 3, "33.3%"), (99_999, 100_000, ">99.9%"), (9, 9, "100.0%")]
+        {
+            assert_eq!(percent(Share::of(count, of).share), told);
+        }
+        assert_eq!(percent(Share::of(0, 0).share), "–");
+        assert_eq!(interval(&Share::of(0, 0)), None);
+        assert_eq!(interval(&Share::of(81, 263)).as_deref(), Some("25.5–36.6%"));
+    }
+
+    #[test]
+    fn a_text_is_escaped_and_cut_between_characters() {
+        assert_eq!(text("</td><b a=\"&").into_string(), "<bdi class=\"text\">&lt;/td&gt;&lt;b a=&quot;&amp;</bdi>");
+        let long = "é".repeat(SHOWN + 1);
+        assert_eq!(text(&long).into_string(), format!("<bdi class=\"text\">{}…</bdi>", "é".repeat(SHOWN)));
+    }
+}
