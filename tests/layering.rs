@@ -37,8 +37,10 @@ const STAYS_IN: &[(&str, &[&str])] = &[
     ("clap", &["src/cli/", "src/main.rs"]),
     ("clap_complete", &["src/cli/", "src/main.rs"]),
     ("clap_mangen", &["src/main.rs"]),
+    ("data_encoding", &["src/report/page/"]),
     ("governor", &["src/probe/budget.rs"]),
     ("indicatif", &["src/scan/progress.rs"]),
+    ("maud", &["src/report/page/"]),
     ("mimalloc", &["src/main.rs"]),
     ("prometheus", &["src/scan/metrics/"]),
     ("psl", &["src/model/tables/"]),
@@ -48,6 +50,7 @@ const STAYS_IN: &[(&str, &[&str])] = &[
     ("rcgen", &["src/lab/", "src/probe/dns/", "src/probe/smtp/"]),
     ("rustls", &["src/lab/", "src/probe/dns/", "src/probe/smtp/"]),
     ("rlimit", &["src/config/mod.rs", "src/doctor/gather.rs"]),
+    ("svg", &["src/report/page/plot.rs"]),
     // In `judge` only for its cases, which are files.
     ("toml", &["src/cli/file.rs", "src/probe/dnsbl/", "src/judge/cases/"]),
 ];

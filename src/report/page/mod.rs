@@ -167,9 +167,80 @@ fn key_figures(level: &Level) -> Markup {
 mod tests {
     use super::super::sample;
     use super::*;
+    use crate::model::finding::Code;
+
+    const WORST: usize = 1_000;
 
     #[test]
-    fn dump() {
-        std::fs::write("/tmp/w-page.html", html(&sample::survey())).unwrap();
+    fn what_may_run_and_be_applied_stands_in_the_policy_and_nothing_else_does() {
+        let page = html(&sample::survey());
+        assert!(page.contains(&policy()) && policy().starts_with("default-src 'none'; "));
+        for (open, close, text) in [("<style>", "</style>", STYLE), ("<script>", "</script>", SCRIPT)] {
+            let inner: Vec<&str> = page.split(open).skip(1).filter_map(|rest| rest.split(close).next()).collect();
+            assert_eq!(inner, [text], "a digest is that of the text as it stands there");
+            assert!(!text.contains("</"), "it would end its element");
+        }
+        for forbidden in [" style=", "href=\"http", "src=", " on"] {
+            let tags = page.split('<').filter_map(|rest| rest.split('>').next());
+            let found: Vec<&str> = tags.filter(|tag| !tag.contains("&lt;") && tag.contains(forbidden)).collect();
+            assert!(found.is_empty(), "{forbidden}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn hostile_texts_are_text() {
+        let page = html(&sample::survey());
+        assert!(!page.contains("<script>alert"));
+        let escaped =
+            sample::HOSTILE.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
+        for part in ["scanned", "software", "worst-rows"] {
+            let section =
+                page.split(&format!("<section id=\"{part}\"")).nth(1).and_then(|rest| rest.split("</section>").next());
+            assert!(section.unwrap().contains(&escaped), "{part}");
+        }
+    }
+
+    #[test]
+    fn a_page_of_all_that_a_survey_may_hold_is_small() {
+        let mut survey = sample::survey();
+        let host = "a-rather-long-host-name.customers.of-a-provider.example";
+        let mut row = survey.worst.rows[0].clone();
+        for text in [&mut row.target, &mut row.exchange, &mut row.introduction] {
+            host.clone_into(text);
+        }
+        row.ptr = format!("{host} {host}");
+        row.greeting = format!("{host} ESMTP; no unsolicited mail, please").repeat(4);
+        row.findings = vec![Code::HeloIllegalChar; 12];
+        survey.worst.rows = vec![row; WORST];
+        fill(&mut survey.software.entries, 100);
+        fill(&mut survey.providers.entries, 100);
+        fill(&mut survey.networks.entries, 500);
+        fill(&mut survey.blocklists.lists.entries, 50);
+        fill(&mut survey.findings, Code::ALL.len());
+        fill(&mut survey.greeting_ms.bins, 400);
+        let octets = html(&survey).len();
+        assert!(octets < 4_000_000, "{octets}");
+    }
+
+    fn fill<T: Clone>(entries: &mut Vec<T>, count: usize) {
+        *entries = entries.iter().cycle().take(count).cloned().collect();
+    }
+
+    #[test]
+    fn a_survey_of_nothing_has_a_page() {
+        let mut survey = sample::survey();
+        survey.levels.clear();
+        survey.unknown_why.clear();
+        survey.findings.clear();
+        survey.software.entries.clear();
+        survey.providers.entries.clear();
+        survey.ptr_class.clear();
+        survey.tls.status.clear();
+        survey.blocklists.lists.entries.clear();
+        (survey.greeting_ms.servers, survey.connect_ms.servers) = (0, 0);
+        survey.networks.entries.clear();
+        survey.worst.rows.clear();
+        let page = html(&survey);
+        assert_eq!(page.matches("<section").count(), 2, "what was scanned, and how to read it");
     }
 }

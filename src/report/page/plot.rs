@@ -74,12 +74,10 @@ pub(super) fn patterns() -> Markup {
 pub(super) fn bars(alternative: &Alternative<'_>, bars: &[Bar]) -> Markup {
     let below = ROW * u32::try_from(bars.len()).unwrap_or(u32::MAX / ROW - 1);
     let mut plot = document(alternative, below + AXIS);
-    for tick in 0..=4 {
-        let at = percent(f64::from(tick) / 4.0);
+    for (tick, anchor) in [(0, "start"), (25, "middle"), (50, "middle"), (75, "middle"), (100, "end")] {
+        let at = format!("{tick}%");
         let grid = Line::new().set("x1", at.as_str()).set("x2", at.as_str()).set("y1", 0).set("y2", below + 4);
-        plot = plot.add(grid.set("class", "grid"));
-        let anchor = ["start", "middle", "middle", "middle", "end"].get(tick as usize).copied().unwrap_or("middle");
-        plot = plot.add(text(&format!("{} %", tick * 25), &at, below + 20, anchor).set("class", "tick"));
+        plot = plot.add(grid.set("class", "grid")).add(text(&at, &at, below + 20, anchor).set("class", "tick"));
     }
     for (row, bar) in (0..).zip(bars) {
         plot = plot.add(stacked(bar, row * ROW));

@@ -8,8 +8,10 @@ use super::{Section, plot};
 
 pub(super) fn section(survey: &Survey) -> Option<Section> {
     // Those first that most questions are about.
-    let levels: Vec<&Level> =
-        ["domain", "server", "row"].iter().filter_map(|by| survey.levels.iter().find(|level| level.by == *by)).collect();
+    let levels: Vec<&Level> = ["domain", "server", "row"]
+        .iter()
+        .filter_map(|by| survey.levels.iter().find(|level| level.by == *by))
+        .collect();
     if levels.is_empty() {
         return None;
     }

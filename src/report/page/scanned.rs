@@ -139,7 +139,11 @@ fn more(told: &Told) -> Markup {
 }
 
 /// Seconds as people say them.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a negative time is none, an endless one the longest")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a negative time is none, an endless one the longest"
+)]
 fn duration(seconds: f64) -> String {
     let whole = seconds.round() as u64;
     match (whole / 86_400, whole / 3_600 % 24, whole / 60 % 60, whole % 60) {
@@ -156,9 +160,13 @@ mod tests {
 
     #[test]
     fn a_time_is_told_in_its_two_largest_units() {
-        for (seconds, told) in
-            [(1.26, "1.3 s"), (602.296, "10 min 2 s"), (7_260.0, "2 h 1 min"), (90_000.0, "1 day 1 h"), (-5.0, "-5.0 s")]
-        {
+        for (seconds, told) in [
+            (1.26, "1.3 s"),
+            (602.296, "10 min 2 s"),
+            (7_260.0, "2 h 1 min"),
+            (90_000.0, "1 day 1 h"),
+            (-5.0, "-5.0 s"),
+        ] {
             assert_eq!(duration(seconds), told);
         }
     }

@@ -37,8 +37,11 @@ fn one(id: &str, title: &str, distribution: &Distribution) -> Markup {
             told: format!("{}: {}", range(from, below), counted(count, "server")),
         })
         .collect();
-    let quantiles: Vec<(String, String)> =
-        distribution.quantiles.iter().map(|quantile| (quantile_name(quantile), range(quantile.from, quantile.below))).collect();
+    let quantiles: Vec<(String, String)> = distribution
+        .quantiles
+        .iter()
+        .map(|quantile| (quantile_name(quantile), range(quantile.from, quantile.below)))
+        .collect();
     let told: Vec<String> = quantiles.iter().map(|(name, value)| format!("{name}: {value}")).collect();
     let told = format!("Of {}. {}.", counted(distribution.servers, "server"), told.join(", "));
     let alternative = plot::Alternative { id, title, text: &told };
