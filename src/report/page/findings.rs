@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::super::survey::{Found, Survey};
-use super::words::{count_cell, interval, percent, word};
+use super::words::{count_cell, percent, share_cell, word};
 use super::{Section, plot};
 
 /// So many stand in sight; the others are one click away.
@@ -17,7 +17,7 @@ pub(super) fn section(survey: &Survey) -> Option<Section> {
     let more = survey.findings.get(OPEN..).unwrap_or_default();
     let body = html! {
         p { "What stands behind the verdicts, the most frequent first, with what to do about it. The bar is the share of rows; the share of
-            servers has its 95% interval below it. A finding that weighs nothing against a server is an “info”." }
+            servers has its 95% interval beside it. A finding that weighs nothing against a server is an “info”." }
         (table(open))
         @if !more.is_empty() {
             details { summary { (more.len()) " less frequent findings" } (table(more)) }
@@ -42,10 +42,7 @@ fn table(findings: &[Found]) -> Markup {
                 (count_cell(found.rows.count))
                 td.number { (percent(found.rows.share)) }
                 td.drawn { (plot::share("bar", found.rows.share.unwrap_or(0.0))) }
-                td.number {
-                    (percent(found.servers.share))
-                    @if let Some(interval) = interval(&found.servers) { br; span.soft { (interval) } }
-                }
+                (share_cell(&found.servers))
                 td.prose { (found.meaning) ". " span.soft { (found.why) "." } br; strong { "Mend: " } (found.remedy) "." }
             } } }
         } }

@@ -125,9 +125,10 @@ fn whisker(low: f64, high: f64, top: u32, class: &str) -> Group {
 
 /// One share as a bar without words, beside the number that says it.
 pub(super) fn share(class: &str, share: f64) -> Markup {
+    let track = Rectangle::new().set("width", "100%").set("height", 10).set("class", "track");
     let bar = Rectangle::new().set("width", percent(share)).set("height", 10).set("class", class);
     let plot = Document::new().set("class", "share").set("width", "100%").set("height", 10).set("aria-hidden", "true");
-    PreEscaped(plot.add(bar).to_string())
+    PreEscaped(plot.add(track).add(bar).to_string())
 }
 
 /// Columns beside each other, one for each bin.

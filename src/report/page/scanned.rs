@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::super::survey::{Run, Survey, Told};
 use super::Section;
-use super::words::{counted, number, text, word};
+use super::words::{counted, moment, number, text, word};
 
 /// So many files stand open.
 const OPEN: usize = 2;
@@ -42,7 +42,7 @@ fn one(run: &Run) -> Markup {
         dl.facts {
             dt { "Rows" } dd { (number(run.rows)) ", " (run.form) }
             @if let Some([first, last]) = &run.scanned {
-                dt { "Targets taken up" } dd { (text(first)) " to " (text(last)) }
+                dt { "Targets taken up" } dd { (moment(first)) " to " (moment(last)) }
             }
             @match &run.manifest {
                 Some(told) => (manifest(told))
@@ -57,8 +57,8 @@ fn manifest(told: &Told) -> Markup {
     html! {
         dt { "Run" }
         dd {
-            (text(&told.start)) " to "
-            @match &told.end { Some(end) => (text(end)), None => "an end that is not known" }
+            (moment(&told.start)) " to "
+            @match &told.end { Some(end) => (moment(end)), None => "an end that is not known" }
             @if let Some(seconds) = told.seconds { ", " (duration(seconds)) }
         }
         dt { "Complete" }

@@ -1,6 +1,7 @@
 //! How numbers and texts are spelled on the page.
 //! Comes in: counts, shares, texts out of files. Goes out: words for people, and texts that stay among themselves.
 
+use jiff::Timestamp;
 use maud::{Markup, html};
 
 use super::super::survey::{Ranking, Share};
@@ -47,7 +48,7 @@ pub(super) fn share_cell(share: &Share) -> Markup {
     html! {
         td.number data-sort=(share.share.unwrap_or(-1.0)) {
             (percent(share.share))
-            @if let Some(interval) = interval(share) { br; span.soft { (interval) } }
+            @if let Some(interval) = interval(share) { span.interval { (interval) } }
         }
     }
 }
@@ -63,6 +64,14 @@ pub(super) fn text(words: &str) -> Markup {
         Some((end, _)) => { (words.get(..end).unwrap_or_default()) "…" }
         None => (words)
     } } }
+}
+
+/// A point in time out of a file, for people.
+pub(super) fn moment(time: &str) -> Markup {
+    html! { @match time.parse::<Timestamp>() {
+        Ok(parsed) => { time.nowrap datetime=(time) { (parsed.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()) } }
+        Err(_) => (text(time)),
+    } }
 }
 
 /// A word of a closed set.
@@ -110,6 +119,13 @@ mod tests {
         assert_eq!(percent(Share::of(0, 0).share), "–");
         assert_eq!(interval(&Share::of(0, 0)), None);
         assert_eq!(interval(&Share::of(81, 263)).as_deref(), Some("25.5–36.6%"));
+    }
+
+    #[test]
+    fn a_time_is_for_people_and_what_is_none_is_text() {
+        let told = moment("2026-12-01T02:47:46.251Z").into_string();
+        assert!(told.contains(">2026-12-01 02:47:46 UTC<"), "{told}");
+        assert_eq!(moment("<now>").into_string(), "<bdi class=\"text\">&lt;now&gt;</bdi>");
     }
 
     #[test]
