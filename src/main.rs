@@ -103,6 +103,10 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
             let outcome = scan::diff::run(&config::diff(args)?)?;
             Ok(if outcome.reached_fail_on { ExitCode::FAILURE } else { ExitCode::SUCCESS })
         }
+        Command::Report(args) => {
+            scan::report::run(&config::report(args)?)?;
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Lab(args) => runtime().block_on(lab(&args)),
         Command::Observe(args) => {
             let quiet = args.quiet;

@@ -10,6 +10,7 @@ pub mod lab;
 pub mod lists;
 pub mod merge;
 pub mod observe;
+pub mod report;
 pub mod rows;
 pub mod scan;
 pub mod tables;
@@ -51,6 +52,8 @@ pub enum Command {
     Merge(merge::Merge),
     /// What has changed between two runs: broken, fixed, newly listed, still listed though mended
     Diff(diff::Diff),
+    /// What runs came to: prevalence with intervals, findings, software, providers, networks, the worst rows
+    Report(report::Report),
     /// A loopback world to try all this on
     Lab(lab::Lab),
     /// Introductions out of your own mail logs, as CSV for `scan`

@@ -24,6 +24,7 @@ use crate::cli::lab as typed_lab;
 use crate::cli::lists::{Lists, ListsFormat};
 use crate::cli::merge::Merge;
 use crate::cli::observe::{LogFormat, Observe};
+use crate::cli::report::{Report, ReportFormat};
 use crate::cli::rows;
 use crate::cli::scan as typed;
 use crate::cli::tables::Tables as Folder;
@@ -48,7 +49,7 @@ use crate::probe::smtp::session::{Caller, Limits};
 use crate::probe::smtp::tls;
 use crate::probe::{self, Again, Families, Wanted, dns};
 use crate::scan::progress::Show;
-use crate::scan::{Changes, Feed, Job, diff, merge, rejudge};
+use crate::scan::{Changes, Feed, Job, diff, merge, rejudge, report};
 
 /// Questions a second in all: what one recursive resolver on a small machine answers without effort.
 const DNS_RATE: f64 = 5_000.0;
@@ -108,6 +109,9 @@ pub enum Error {
     /// Changes into a file whose name says another form.
     #[error("changes are told as text, csv or jsonl, and the name of {} does not go with that", .0.display())]
     ChangesName(PathBuf),
+    /// A report into a file whose name says another form, or none.
+    #[error("a report is told as text, json or csv, and the name of {} does not go with that: end it in .txt, .json or .csv, or give --format", .0.display())]
+    ReportName(PathBuf),
     /// `--relay`.
     #[error("--relay {0:?} is no network")]
     Relay(String),
@@ -440,6 +444,44 @@ pub fn diff(args: Diff) -> Result<diff::Job, Error> {
         format,
         limit: args.limit,
         fail_on: fail_on(args.fail_on),
+        quiet: args.quiet,
+    })
+}
+
+/// What a report has to do, by the options typed.
+pub fn report(args: Report) -> Result<report::Job, Error> {
+    if args.results.iter().filter(|path| path.as_os_str() == "-").count() > 1 {
+        return Err(Error::StdinTwice);
+    }
+    let output = args.output.filter(|path| path != Path::new("-"));
+    let outputs = output.as_deref().map(files_of_output).unwrap_or_default();
+    unread(&[("RESULTS", &args.results)], &[("--output", &outputs)])?;
+    let ending =
+        output.as_deref().and_then(Path::extension).map(|ending| ending.to_string_lossy().to_ascii_lowercase());
+    let named = match ending.as_deref() {
+        Some("json") => Some(report::Format::Json),
+        Some("csv") => Some(report::Format::Csv),
+        Some("txt") => Some(report::Format::Text),
+        _ => None,
+    };
+    let given = args.format.map(|format| match format {
+        ReportFormat::Text => report::Format::Text,
+        ReportFormat::Json => report::Format::Json,
+        ReportFormat::Csv => report::Format::Csv,
+    });
+    // A name that says nothing needs the option; to write text into a Parquet file would be an accident.
+    if let Some(path) = output.as_ref().filter(|path| !output::is_direct(path))
+        && (given.is_some_and(|given| named.is_some_and(|named| named != given)) || given.or(named).is_none())
+    {
+        return Err(Error::ReportName(path.clone()));
+    }
+    Ok(report::Job {
+        colour: output.is_none() && std::io::stdout().is_terminal() && colour_wanted(),
+        results: args.results,
+        output,
+        format: given.or(named).unwrap_or(report::Format::Text),
+        title: args.title,
+        worst: args.worst,
         quiet: args.quiet,
     })
 }

@@ -2,26 +2,36 @@
 //! Comes in: a path. Goes out: the columns asked for, a batch at a time, and the file's own key-value metadata.
 //! Only those columns are read, so memory is bounded by a batch and a page, not by the file.
 
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::{TimestampMillisecondType, UInt16Type, UInt32Type, UInt64Type};
 use arrow_array::{Array as _, ArrayRef, RecordBatch};
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+};
 use sha2::{Digest as _, Sha256};
 
 use super::Error;
+use super::rows::push_item;
 
+const STRING: &str = "writing to a String cannot fail";
 /// The first bytes of such a file.
 const MAGIC: &[u8; 4] = b"PAR1";
 
-/// An open file.
+/// An open file, or a group of its rows.
 pub(super) struct Columnar {
     name: Arc<str>,
+    path: PathBuf,
+    footer: ArrowReaderMetadata,
+    mask: ProjectionMask,
+    /// Where in a batch each of the columns asked for stands.
+    order: Arc<[usize]>,
     metadata: Vec<(String, String)>,
     /// All its columns with their types, whether or not they are read.
     columns: Vec<String>,
@@ -30,7 +40,7 @@ pub(super) struct Columnar {
 }
 
 /// Rows of the columns asked for.
-pub(super) struct Batch(RecordBatch);
+pub(super) struct Batch(RecordBatch, Arc<[usize]>);
 
 /// Whether a file is Parquet, by its first bytes. What cannot be read is left to those who read it.
 pub(super) fn is_parquet(path: &Path) -> bool {
@@ -42,7 +52,7 @@ pub(super) fn is_parquet(path: &Path) -> bool {
 /// SHA-256 of a file's bytes.
 pub(super) fn digest(path: &Path) -> Result<[u8; 32], Error> {
     let fault = |source| Error::Read { path: path.display().to_string().into(), record: 0, source };
-    let mut file = File::open(path).map_err(|source| Error::Open { path: path.to_owned(), source })?;
+    let mut file = opened(path)?;
     let mut sha256 = Sha256::new();
     let mut buffer = vec![0; 256 * 1024];
     loop {
@@ -60,21 +70,48 @@ impl Columnar {
     pub(super) fn open(path: &Path, columns: &[&str], rows: usize) -> Result<Self, Error> {
         let name: Arc<str> = path.display().to_string().into();
         let fault = |error: &dyn std::error::Error| damaged(&name, 0, error);
-        let file = File::open(path).map_err(|source| Error::Open { path: path.to_owned(), source })?;
-        let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| fault(&error))?;
-        let pairs = builder.metadata().file_metadata().key_value_metadata();
+        let file = opened(path)?;
+        let footer = ArrowReaderMetadata::load(&file, ArrowReaderOptions::default()).map_err(|error| fault(&error))?;
+        let pairs = footer.metadata().file_metadata().key_value_metadata();
         let metadata = pairs.into_iter().flatten().filter_map(|pair| Some((pair.key.clone(), pair.value.clone()?)));
         let metadata = metadata.collect();
-        let there = builder.schema();
-        if let Some(missing) = columns.iter().find(|column| there.field_with_name(column).is_err()) {
+        let there = footer.schema();
+        let place = |column: &str| there.fields().iter().position(|field| field.name() == column);
+        let Some(places) = columns.iter().map(|column| place(column)).collect::<Option<Vec<usize>>>() else {
+            let missing = columns.iter().find(|column| place(column).is_none()).copied().unwrap_or_default();
             let names: Vec<&str> = there.fields().iter().map(|field| field.name().as_str()).collect();
-            let columns = names.join(" ");
-            return Err(Error::MissingColumn { path: name, column: (*missing).into(), columns });
-        }
+            return Err(Error::MissingColumn { path: name, column: missing.into(), columns: names.join(" ") });
+        };
+        // A batch has the columns asked for in the order of the file.
+        let order = places.iter().map(|own| places.iter().filter(|other| *other < own).count()).collect();
         let described = there.fields().iter().map(|field| format!("{}: {}", field.name(), field.data_type())).collect();
-        let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
-        let reader = builder.with_projection(mask).with_batch_size(rows).build().map_err(|error| fault(&error))?;
-        Ok(Self { name, metadata, columns: described, reader, record: 0 })
+        let mask = ProjectionMask::columns(footer.parquet_schema(), columns.iter().copied());
+        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, footer.clone());
+        let builder = builder.with_projection(mask.clone()).with_batch_size(rows);
+        let reader = builder.build().map_err(|error| fault(&error))?;
+        Ok(Self { name, path: path.to_owned(), footer, mask, order, metadata, columns: described, reader, record: 0 })
+    }
+
+    /// One of the groups that the file's rows are stored in, from 0, and how many rows it has; None behind the last.
+    pub(super) fn group(&self, at: usize, rows: usize) -> Result<Option<(Self, u64)>, Error> {
+        let Some(group) = self.footer.metadata().row_groups().get(at) else { return Ok(None) };
+        // Handles that share a position would disturb each other.
+        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(opened(&self.path)?, self.footer.clone());
+        let builder = builder.with_projection(self.mask.clone()).with_batch_size(rows).with_row_groups(vec![at]);
+        let reader = builder.build().map_err(|error| damaged(&self.name, 0, &error))?;
+        let before = self.footer.metadata().row_groups().iter().take(at).map(|group| group.num_rows().unsigned_abs());
+        let part = Self {
+            name: Arc::clone(&self.name),
+            path: PathBuf::new(),
+            footer: self.footer.clone(),
+            mask: self.mask.clone(),
+            order: Arc::clone(&self.order),
+            metadata: Vec::new(),
+            columns: Vec::new(),
+            reader,
+            record: before.sum(),
+        };
+        Ok(Some((part, group.num_rows().unsigned_abs())))
     }
 
     pub(super) const fn name(&self) -> &Arc<str> {
@@ -98,10 +135,14 @@ impl Columnar {
             Some(Err(error)) => Err(damaged(&self.name, self.record, &error)),
             Some(Ok(batch)) => {
                 self.record += batch.num_rows() as u64;
-                Ok(Some(Batch(batch)))
+                Ok(Some(Batch(batch, Arc::clone(&self.order))))
             }
         }
     }
+}
+
+fn opened(path: &Path) -> Result<File, Error> {
+    File::open(path).map_err(|source| Error::Open { path: path.to_owned(), source })
 }
 
 fn damaged(name: &Arc<str>, record: u64, error: &dyn std::error::Error) -> Error {
@@ -113,39 +154,48 @@ impl Batch {
         self.0.num_rows()
     }
 
-    fn cell(&self, column: &str, row: usize) -> Option<&ArrayRef> {
-        self.0.column_by_name(column).filter(|array| row < array.len() && array.is_valid(row))
-    }
-
     /// A text; None for null, and where the column holds something else.
     pub(super) fn text(&self, column: &str, row: usize) -> Option<&str> {
-        Some(self.cell(column, row)?.as_string_opt::<i32>()?.value(row))
+        let array = self.0.column_by_name(column).filter(|array| row < array.len() && array.is_valid(row))?;
+        Some(array.as_string_opt::<i32>()?.value(row))
     }
 
-    /// Texts; empty for null, and where the column holds something else.
-    fn texts(&self, column: &str, row: usize) -> Vec<String> {
-        let list = self.cell(column, row).and_then(|array| array.as_list_opt::<i32>()).map(|array| array.value(row));
-        let texts = list.as_ref().and_then(|list| list.as_string_opt::<i32>());
-        texts.into_iter().flatten().flatten().map(str::to_owned).collect()
-    }
-
-    /// Adds a number, a time, a text, or the items of a list to a cell, as CSV has them; nothing for null.
-    pub(super) fn push(&self, column: &str, row: usize, cell: &mut String) {
-        let Some(array) = self.cell(column, row) else { return };
-        let number = array.as_primitive_opt::<UInt16Type>().map(|array| u64::from(array.value(row)));
-        let number = number.or_else(|| array.as_primitive_opt::<UInt32Type>().map(|array| array.value(row).into()));
-        let number = number.or_else(|| array.as_primitive_opt::<UInt64Type>().map(|array| array.value(row)));
-        let time = array.as_primitive_opt::<TimestampMillisecondType>().map(|array| array.value(row));
-        if let Some(number) = number {
-            cell.push_str(&number.to_string());
-        } else if let Some(time) = time {
-            cell.push_str(
-                &jiff::Timestamp::from_millisecond(time).map_or_else(|_| String::new(), |time| time.to_string()),
-            );
-        } else if let Some(text) = self.text(column, row) {
-            cell.push_str(text);
+    /// Adds a number, a time, a text, or the items of a list to a cell, as CSV has them; nothing for null. The column is told by its
+    /// place among those asked for.
+    pub(super) fn push(&self, at: usize, row: usize, cell: &mut String) {
+        let array = self.1.get(at).and_then(|own| self.0.columns().get(*own));
+        let Some(array) = array.filter(|array| row < array.len() && array.is_valid(row)) else { return };
+        if let Some(texts) = array.as_string_opt::<i32>() {
+            cell.push_str(texts.value(row));
+        } else if array.as_list_opt::<i32>().is_some() {
+            push_list(array, row, cell);
+        } else if let Some(times) = array.as_primitive_opt::<TimestampMillisecondType>() {
+            if let Ok(time) = jiff::Timestamp::from_millisecond(times.value(row)) {
+                write!(cell, "{time}").expect(STRING);
+            }
         } else {
-            cell.push_str(&self.texts(column, row).join(";"));
+            let number = array.as_primitive_opt::<UInt16Type>().map(|array| u64::from(array.value(row)));
+            let number = number.or_else(|| array.as_primitive_opt::<UInt32Type>().map(|array| array.value(row).into()));
+            let number = number.or_else(|| array.as_primitive_opt::<UInt64Type>().map(|array| array.value(row)));
+            if let Some(number) = number {
+                write!(cell, "{number}").expect(STRING);
+            }
+        }
+    }
+}
+
+/// Adds the items of a list of texts to a cell.
+fn push_list(array: &ArrayRef, row: usize, cell: &mut String) {
+    let lists = array.as_list::<i32>();
+    let Some(texts) = lists.values().as_string_opt::<i32>() else { return };
+    let place = |at: usize| lists.value_offsets().get(at).and_then(|offset| usize::try_from(*offset).ok());
+    let (Some(begin), Some(end)) = (place(row), place(row + 1)) else { return };
+    for at in begin..end {
+        if at > begin {
+            cell.push(';');
+        }
+        if texts.is_valid(at) {
+            push_item(cell, texts.value(at));
         }
     }
 }

@@ -1,5 +1,5 @@
 //! Reads lists of targets: CSV in its dialects, or one target a line, plain or compressed. Beside them stand `evidence`,
-//! `previous` and `results`, which read back what earlier runs of this program have written.
+//! `previous`, `results` and `sightings`, which read back what earlier runs of this program have written.
 //! Comes in: bytes of a file, of standard input, or an argument. Goes out: entries, and rejects for records that are none.
 //! Blank lines, and lines that begin with `#` where targets stand in the first column, are no records; every record is an
 //! entry or a reject. Reads in bounded memory, asks nothing of the network, and stops only where its own input fails.
@@ -14,6 +14,7 @@ mod record;
 mod rejects;
 pub mod results;
 mod rows;
+pub mod sightings;
 mod stream;
 
 use std::fmt;

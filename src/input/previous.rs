@@ -79,7 +79,7 @@ fn file(path: &Path, told: &mut Told<'_>) -> Result<Box<str>, Error> {
     let mut rows = Rows::open(path, COLUMNS)?;
     while rows.next()? {
         let [address, domain, fqdn, exists, matches, reverse, connect, basis, counted, findings, scanned_at, elapsed] =
-            rows.cells();
+            rows.hand().cells();
         let findings: Vec<&str> = findings.split(';').collect();
         let row = Row {
             address: bare(address),
@@ -89,8 +89,8 @@ fn file(path: &Path, told: &mut Told<'_>) -> Result<Box<str>, Error> {
             basis,
             listed: !counted.is_empty(),
             findings: &findings,
-            scanned_at: time(scanned_at).ok_or_else(|| rows.damaged("it has no time"))?,
-            elapsed_ms: rows.parsed("elapsed_ms", elapsed)?,
+            scanned_at: time(scanned_at).ok_or_else(|| rows.hand().damaged("it has no time"))?,
+            elapsed_ms: rows.hand().parsed("elapsed_ms", elapsed)?,
         };
         note(&row, &rows, told)?;
     }
@@ -126,8 +126,8 @@ fn note(row: &Row<'_>, rows: &Rows<{ COLUMNS.len() }>, told: &mut Told<'_>) -> R
     let add = |gathering: &mut Gathering, fact| {
         let added = gathering.add(fact, at);
         added.map_err(|TooMany| Error::TooMuchHistory {
-            path: Arc::clone(rows.name()),
-            record: rows.number(),
+            path: Arc::clone(rows.hand().name()),
+            record: rows.hand().number(),
             most: MOST_FACTS,
         })
     };
@@ -135,7 +135,7 @@ fn note(row: &Row<'_>, rows: &Rows<{ COLUMNS.len() }>, told: &mut Told<'_>) -> R
     let (faulty, silent, lame) =
         (row.is_faulty() && row.listed, row.has(Code::GreetingNone), row.has(Code::PtrZoneLame));
     if let Some(address) = row.address.filter(|_| faulty || silent || lame) {
-        let address: IpAddr = address.parse().map_err(|_| rows.damaged("its address is none"))?;
+        let address: IpAddr = address.parse().map_err(|_| rows.hand().damaged("its address is none"))?;
         for (holds, fact) in [
             (faulty, Fact::FaultyAndListed(address)),
             (silent, Fact::GreetingNone(address)),
@@ -147,7 +147,7 @@ fn note(row: &Row<'_>, rows: &Rows<{ COLUMNS.len() }>, told: &mut Told<'_>) -> R
         }
     }
     if let Some(domain) = row.domain.filter(|_| row.has(Code::MxAllUnreachable)) {
-        let domain = Name::stored(domain).ok_or_else(|| rows.damaged("its domain is none"))?;
+        let domain = Name::stored(domain).ok_or_else(|| rows.hand().damaged("its domain is none"))?;
         add(&mut told.unreachable, Fact::AllUnreachable(&domain))?;
     }
     Ok(())

@@ -5,9 +5,10 @@
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::Path;
+use std::str::FromStr;
 
 use super::Error;
-use super::rows::Rows;
+use super::rows::{Hand, Rows};
 use crate::model::finding::Code;
 use crate::model::gist::{Gist, Server};
 use crate::model::standing::{Place, Standing};
@@ -100,7 +101,7 @@ impl Results {
 
     /// Rows read so far.
     pub const fn rows(&self) -> u64 {
-        self.rows.number()
+        self.rows.hand().number()
     }
 
     /// SHA-256 of the file as it is stored, lower-case hex; of text, as far as it was read.
@@ -120,11 +121,12 @@ impl Results {
 
     /// What the cells at hand say.
     fn told(&mut self) -> Result<Told, Error> {
-        let [version, line, target, kind, exchange, address, introduction, ..] = self.rows.cells();
+        let hand = self.rows.hand();
+        let [version, line, target, kind, exchange, address, introduction, ..] = hand.cells();
         let mut hasher = DefaultHasher::new();
         [line, target, exchange, address, introduction].hash(&mut hasher);
         let key = hasher.finish();
-        let kind: TargetKind = self.word("target_kind", TargetKind::called(kind))?;
+        let kind: TargetKind = word(hand, "target_kind", TargetKind::called(kind))?;
         // Each address of a network is a target.
         let is_same = kind != TargetKind::Network
             && self.last.as_ref().is_some_and(|(last_line, last)| last_line == line && last == target);
@@ -133,31 +135,19 @@ impl Results {
             self.last = Some((line.clone(), target.clone()));
         }
         let [.., basis, preference, connect, listed, counted, unknown, overall, findings, why, _, _, _, _, _, _, _] =
-            self.rows.cells();
-        let verdicts = self.verdicts()?;
-        let [.., unlisted, _, _] = verdicts;
-        // A host is told by its basis.
-        let server = if basis.is_empty() {
-            None
-        } else {
-            Some(Server {
-                address: self.rows.parsed("address", address)?,
-                connect: self.word("connect_status", ConnectStatus::called(connect))?,
-                asked: !listed.is_empty() || !unknown.is_empty() || matches!(unlisted, Verdict::Pass | Verdict::Fail),
-                listed: !counted.is_empty(),
-            })
-        };
+            hand.cells();
+        let verdicts = verdicts(hand)?;
         let gist = Gist {
             target: self.target,
             kind,
-            preference: if preference.is_empty() { None } else { Some(self.rows.parsed("mx_preference", preference)?) },
-            server,
+            preference: number(hand, "mx_preference", preference)?,
+            server: server(hand, [basis, address, connect], [listed, counted, unknown], verdicts)?,
             verdicts,
-            overall: self.word("verdict", Overall::called(overall))?,
+            overall: word(hand, "verdict", Overall::called(overall))?,
         };
-        let causes = self.causes(why)?.into_iter().map(|(_, cause)| cause).collect();
-        let findings = self.findings(findings)?;
-        Ok(Told { schema_version: self.rows.parsed("schema_version", version)?, key, gist, causes, findings })
+        let causes = causes(hand, why).map(|told| told.map(|(_, cause)| cause)).collect::<Result<_, _>>()?;
+        let findings = codes(hand, findings).collect::<Result<_, _>>()?;
+        Ok(Told { schema_version: hand.parsed("schema_version", version)?, key, gist, causes, findings })
     }
 
     /// Reads the next row for what is compared; None at the end. After an error there is nothing more.
@@ -165,57 +155,88 @@ impl Results {
         if !self.rows.next()? {
             return Ok(None);
         }
-        let [version, _, target, _, exchange, address, introduction, basis, ..] = self.rows.cells();
-        let [.., counted, unknown, _, findings, why, _, _, _, _, _, _, _] = self.rows.cells();
-        let basis = match basis.as_str() {
-            "" => None,
-            word => Some(self.word("basis", Basis::called(word))?),
-        };
+        let hand = self.rows.hand();
+        let [version, _, target, _, exchange, address, introduction, told_basis, ..] = hand.cells();
+        let [.., counted, unknown, _, findings, why, _, _, _, _, _, _, _] = hand.cells();
+        let basis = basis(hand, told_basis)?;
         let introduction = if basis == Some(Basis::Observed) { introduction.clone() } else { String::new() };
         let [target, exchange, address] = [target, exchange, address].map(String::clone);
         let standing = Standing {
             basis,
-            verdicts: self.verdicts()?,
-            causes: self.causes(why)?,
-            findings: self.findings(findings)?,
+            verdicts: verdicts(hand)?,
+            causes: causes(hand, why).collect::<Result<_, _>>()?,
+            findings: codes(hand, findings).collect::<Result<_, _>>()?,
             counted: items(counted).map(Into::into).collect(),
             silent: items(unknown).map(|item| item.split_once('=').map_or(item, |(zone, _)| zone).into()).collect(),
         };
-        let schema_version = self.rows.parsed("schema_version", version)?;
+        let schema_version = hand.parsed("schema_version", version)?;
         Ok(Some(Compared { schema_version, place: Place { target, exchange, address, introduction }, standing }))
-    }
-
-    fn verdicts(&self) -> Result<[Verdict; Rule::ALL.len()], Error> {
-        let mut verdicts = [Verdict::Na; Rule::ALL.len()];
-        let last = self.rows.cells().iter().skip(COLUMNS.len() - Rule::ALL.len());
-        for (verdict, cell) in verdicts.iter_mut().zip(last) {
-            *verdict = self.word("a verdict", Verdict::called(cell))?;
-        }
-        Ok(verdicts)
-    }
-
-    fn causes(&self, cell: &str) -> Result<Vec<(Rule, Cause)>, Error> {
-        let cause = |item: &str| {
-            let (rule, cause) = item.split_once('=')?;
-            Rule::called(rule).zip(Cause::called(cause))
-        };
-        items(cell).map(|item| cause(item).ok_or_else(|| self.unknown(item))).collect()
-    }
-
-    fn findings(&self, cell: &str) -> Result<Vec<Code>, Error> {
-        items(cell).map(|item| Code::called(item).ok_or_else(|| self.unknown(item))).collect()
-    }
-
-    fn word<T>(&self, column: &str, word: Option<T>) -> Result<T, Error> {
-        word.ok_or_else(|| self.rows.damaged(&format!("its {column} is no word of this program's")))
-    }
-
-    fn unknown(&self, word: &str) -> Error {
-        self.rows.damaged(&format!("this program does not know {word:?}; a newer one may"))
     }
 }
 
+/// The outcomes of the rules, which are the last of the cells.
+pub(super) fn verdicts<const N: usize>(hand: &Hand<N>) -> Result<[Verdict; Rule::ALL.len()], Error> {
+    let mut verdicts = [Verdict::Na; Rule::ALL.len()];
+    let last = hand.cells().iter().skip(N - Rule::ALL.len());
+    for (verdict, cell) in verdicts.iter_mut().zip(last) {
+        *verdict = word(hand, "a verdict", Verdict::called(cell))?;
+    }
+    Ok(verdicts)
+}
+
+/// The server of a row: out of its basis, address and connection, and what blocklists said of it.
+pub(super) fn server<const N: usize>(
+    hand: &Hand<N>,
+    [basis, address, connect]: [&str; 3],
+    [listed, counted, unknown]: [&str; 3],
+    [.., unlisted, _, _]: [Verdict; Rule::ALL.len()],
+) -> Result<Option<Server>, Error> {
+    // A host is told by its basis.
+    if basis.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(Server {
+        address: hand.parsed("address", address)?,
+        connect: word(hand, "connect_status", ConnectStatus::called(connect))?,
+        asked: !listed.is_empty() || !unknown.is_empty() || matches!(unlisted, Verdict::Pass | Verdict::Fail),
+        listed: !counted.is_empty(),
+    }))
+}
+
+/// Whose words were judged.
+pub(super) fn basis<const N: usize>(hand: &Hand<N>, cell: &str) -> Result<Option<Basis>, Error> {
+    if cell.is_empty() { Ok(None) } else { word(hand, "basis", Basis::called(cell)).map(Some) }
+}
+
+/// Why rules are unknown.
+pub(super) fn causes<const N: usize>(hand: &Hand<N>, cell: &str) -> impl Iterator<Item = Result<(Rule, Cause), Error>> {
+    let cause = |item: &str| {
+        let (rule, cause) = item.split_once('=')?;
+        Rule::called(rule).zip(Cause::called(cause))
+    };
+    items(cell).map(move |item| cause(item).ok_or_else(|| unknown(hand, item)))
+}
+
+/// The findings.
+pub(super) fn codes<const N: usize>(hand: &Hand<N>, cell: &str) -> impl Iterator<Item = Result<Code, Error>> {
+    items(cell).map(move |item| Code::called(item).ok_or_else(|| unknown(hand, item)))
+}
+
+/// A number; None for an empty cell.
+pub(super) fn number<const N: usize, T: FromStr>(hand: &Hand<N>, column: &str, cell: &str) -> Result<Option<T>, Error> {
+    if cell.is_empty() { Ok(None) } else { hand.parsed(column, cell).map(Some) }
+}
+
+/// That a word is known.
+pub(super) fn word<const N: usize, T>(hand: &Hand<N>, column: &str, word: Option<T>) -> Result<T, Error> {
+    word.ok_or_else(|| hand.damaged(&format!("its {column} is no word of this program's")))
+}
+
+fn unknown<const N: usize>(hand: &Hand<N>, word: &str) -> Error {
+    hand.damaged(&format!("this program does not know {word:?}; a newer one may"))
+}
+
 /// The items of a list of words.
-fn items(cell: &str) -> impl Iterator<Item = &str> {
+pub(super) fn items(cell: &str) -> impl Iterator<Item = &str> {
     cell.split(';').filter(|item| !item.is_empty())
 }

@@ -20,6 +20,7 @@ pub mod introduction;
 pub mod name;
 pub mod observed;
 pub mod organisation;
+pub mod sighting;
 pub mod smtp;
 pub mod standing;
 mod stored;

@@ -29,7 +29,7 @@ pub use file::{beside, remove, replace, replace_or_print};
 pub use joined::{Lines, join};
 pub use lock::Lock;
 pub use manifest::Manifest;
-pub use spelling::rfc3339;
+pub use spelling::{is_dangerous, rfc3339};
 
 use serde::{Deserialize, Serialize};
 

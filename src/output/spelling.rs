@@ -53,7 +53,7 @@ pub fn rfc3339(ms: i64) -> Option<String> {
 
 /// Whether a character could steer a terminal or turn the text around it: controls, line and paragraph separators, and
 /// the marks of the bidirectional algorithm (Unicode TR 9 §2).
-pub(super) fn is_dangerous(symbol: char) -> bool {
+pub fn is_dangerous(symbol: char) -> bool {
     symbol.is_control()
         || matches!(symbol, '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }

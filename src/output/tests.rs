@@ -178,7 +178,7 @@ fn words_come_from_the_set_of_their_column_and_cells_fit_their_type() {
 fn no_text_output_holds_a_raw_control_or_bidi_character() {
     for name in ["out.csv", "out.jsonl"] {
         let text = written(name, &sample::all());
-        assert!(!text.chars().any(|symbol| symbol != '\n' && spelling::is_dangerous(symbol)), "{name}");
+        assert!(!text.chars().any(|symbol| symbol != '\n' && is_dangerous(symbol)), "{name}");
         let lines = sample::all().len() + usize::from(name == "out.csv");
         assert_eq!(text.lines().count(), lines, "{name}");
     }

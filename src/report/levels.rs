@@ -4,6 +4,7 @@
 //! Memory is bounded: of very many servers a sample is kept, as good for shares as all of them.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::IpAddr;
 
@@ -13,7 +14,7 @@ use crate::model::gist::Gist;
 use crate::model::words::{ConnectStatus, Overall, Rule, TargetKind, Verdict};
 
 /// A verdict per rule, in the order of `Rule::ALL`.
-type Verdicts = [Verdict; Rule::ALL.len()];
+pub(super) type Verdicts = [Verdict; Rule::ALL.len()];
 
 /// How many of something have which verdict.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +33,12 @@ impl Counts {
         *self.overall.get_mut(overall as usize).expect("one counter per word") += 1;
     }
 
+    pub(super) fn join(&mut self, other: &Self) {
+        self.all += other.all;
+        let own = self.verdicts.iter_mut().flatten().chain(&mut self.overall);
+        own.zip(other.verdicts.iter().flatten().chain(&other.overall)).for_each(|(own, other)| *own += other);
+    }
+
     pub(super) fn verdict(&self, rule: Rule, verdict: Verdict) -> u64 {
         self.verdicts.get(rule as usize).and_then(|counts| counts.get(verdict as usize)).copied().unwrap_or(0)
     }
@@ -42,54 +49,101 @@ impl Counts {
 }
 
 /// Takes another server's or introduction's verdicts: of each rule the worse stays.
-fn worsen(verdicts: &mut Verdicts, other: Verdicts) {
+pub(super) fn worsen(verdicts: &mut Verdicts, other: Verdicts) {
     for (verdict, other) in verdicts.iter_mut().zip(other) {
         *verdict = verdict.worse(other);
     }
 }
 
-/// Addresses that are kept at most.
-const SERVERS: usize = 1 << 17;
+/// What is kept at most.
+const KEPT: usize = 1 << 17;
 
-/// The servers met so far, each with the worst of its verdicts.
+/// Things met so far, each with what is known of it, by hashes that tell them apart.
 ///
-/// Where they become too many, every second one goes, by its hash, and of those still to come as well: each server met
-/// has the same chance to be among those kept, however often it is met (P. Gibbons, distinct sampling, VLDB 2001).
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(super) struct Servers {
-    kept: HashMap<u64, Verdicts>,
-    /// One server of two to this power is kept.
+/// Where they become too many, every second one goes, by its hash, and of those still to come as well: each one met has the same
+/// chance to be among those kept, however often it is met (P. Gibbons, distinct sampling, VLDB 2001).
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Sample<V> {
+    kept: HashMap<u64, V>,
+    /// One of two to this power is kept.
     halvings: u32,
 }
 
-impl Servers {
-    pub(super) fn add(&mut self, address: IpAddr, verdicts: Verdicts) {
-        let mut hasher = DefaultHasher::new();
-        address.hash(&mut hasher);
-        let hash = hasher.finish();
-        if !self.keeps(hash) {
+impl<V> Default for Sample<V> {
+    fn default() -> Self {
+        Self { kept: HashMap::new(), halvings: 0 }
+    }
+}
+
+impl<V> Sample<V> {
+    /// One that was met: `join` puts what is known now to what was known.
+    pub(super) fn add(&mut self, hash: u64, known: V, join: impl FnOnce(&mut V, V)) {
+        if hash.trailing_zeros() < self.halvings {
             return;
         }
-        self.kept.entry(hash).and_modify(|known| worsen(known, verdicts)).or_insert(verdicts);
-        while self.kept.len() > SERVERS {
+        match self.kept.entry(hash) {
+            Entry::Occupied(entry) => join(entry.into_mut(), known),
+            Entry::Vacant(entry) => {
+                entry.insert(known);
+                self.halve();
+            }
+        }
+    }
+
+    /// All that another has met, later than this one.
+    pub(super) fn join(&mut self, other: Self, join: impl Fn(&mut V, V)) {
+        if other.halvings > self.halvings {
+            self.halvings = other.halvings;
+            self.kept.retain(|hash, _| hash.trailing_zeros() >= other.halvings);
+        }
+        for (hash, known) in other.kept {
+            self.add(hash, known, &join);
+        }
+    }
+
+    fn halve(&mut self) {
+        while self.kept.len() > KEPT {
             self.halvings += 1;
             let halvings = self.halvings;
             self.kept.retain(|hash, _| hash.trailing_zeros() >= halvings);
         }
     }
 
-    fn keeps(&self, hash: u64) -> bool {
-        hash.trailing_zeros() >= self.halvings
-    }
-
-    /// One server of how many is counted.
+    /// One of how many is kept.
     pub(super) const fn one_of(&self) -> u64 {
         1 << self.halvings
     }
 
+    /// What is known of those kept, in no order.
+    pub(super) fn values(&self) -> impl Iterator<Item = &V> {
+        self.kept.values()
+    }
+}
+
+/// By what a server is told from others: the same in every run of the program.
+pub(super) fn hash_of(address: IpAddr) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    address.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// The servers met so far, each with the worst of its verdicts.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct Servers(Sample<Verdicts>);
+
+impl Servers {
+    pub(super) fn add(&mut self, address: IpAddr, verdicts: Verdicts) {
+        self.0.add(hash_of(address), verdicts, worsen);
+    }
+
+    /// One server of how many is counted.
+    pub(super) const fn one_of(&self) -> u64 {
+        self.0.one_of()
+    }
+
     pub(super) fn counts(&self) -> Counts {
         let mut counts = Counts::default();
-        for verdicts in self.kept.values() {
+        for verdicts in self.0.values() {
             counts.add(*verdicts, Overall::of(verdicts));
         }
         counts
@@ -105,9 +159,25 @@ struct Current {
     verdicts: Verdicts,
 }
 
+impl Current {
+    /// Takes another row of it: only those of the lowest preference that leads to a server count.
+    fn join(&mut self, preference: Option<u16>, verdicts: Verdicts) {
+        match (preference, self.preference) {
+            (Some(found), Some(lowest)) if found > lowest => {}
+            (None, Some(_)) => {}
+            (Some(found), lowest) if lowest.is_none_or(|lowest| found < lowest) => {
+                *self = Self { preference, verdicts, ..*self };
+            }
+            _ => worsen(&mut self.verdicts, verdicts),
+        }
+    }
+}
+
 /// The domains met so far.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Domains {
+    /// The first, once it is whole: rows of it may stand before those met here.
+    first: Option<Current>,
     done: Counts,
     current: Option<Current>,
 }
@@ -124,29 +194,44 @@ impl Domains {
             None => row.verdict(Rule::Introduces) == Verdict::Unknown,
             Some(server) => !matches!(server.connect, ConnectStatus::Special | ConnectStatus::Excluded),
         };
-        let preference = row.preference.filter(|_| leads);
-        let own = row.verdicts;
+        self.meet(Current { sequence, preference: row.preference.filter(|_| leads), verdicts: row.verdicts });
+    }
+
+    /// A domain, or more of the one whose rows are coming.
+    fn meet(&mut self, next: Current) {
         match &mut self.current {
-            Some(current) if current.sequence == sequence => match (preference, current.preference) {
-                (Some(found), Some(lowest)) if found > lowest => {}
-                (None, Some(_)) => {}
-                (Some(found), lowest) if lowest.is_none_or(|lowest| found < lowest) => {
-                    *current = Current { sequence, preference, verdicts: own };
-                }
-                _ => worsen(&mut current.verdicts, own),
-            },
-            _ => {
-                if let Some(done) = self.current.replace(Current { sequence, preference, verdicts: own }) {
-                    self.done.add(done.verdicts, Overall::of(&done.verdicts));
-                }
+            Some(current) if current.sequence == next.sequence => current.join(next.preference, next.verdicts),
+            current => {
+                let done = current.replace(next);
+                self.end(done);
             }
         }
     }
 
+    fn end(&mut self, done: Option<Current>) {
+        match done {
+            Some(done) if self.first.is_none() => self.first = Some(done),
+            Some(done) => self.done.add(done.verdicts, Overall::of(&done.verdicts)),
+            None => {}
+        }
+    }
+
+    /// Those of the rows that follow.
+    pub(super) fn join(&mut self, other: &Self) {
+        if let Some(first) = other.first {
+            self.meet(first);
+            // It is whole: the other has met more.
+            let done = self.current.take();
+            self.end(done);
+        }
+        self.done.join(&other.done);
+        other.current.into_iter().for_each(|current| self.meet(current));
+    }
+
     pub(super) fn counts(&self) -> Counts {
         let mut counts = self.done.clone();
-        if let Some(current) = self.current {
-            counts.add(current.verdicts, Overall::of(&current.verdicts));
+        for open in [self.first, self.current].into_iter().flatten() {
+            counts.add(open.verdicts, Overall::of(&open.verdicts));
         }
         counts
     }
@@ -190,10 +275,72 @@ mod tests {
             }
         }
         let counts = servers.counts();
-        assert!(servers.kept.len() <= SERVERS && servers.one_of() == 8, "{} of {}", counts.all, servers.one_of());
+        assert!(servers.0.kept.len() <= KEPT && servers.one_of() == 8, "{} of {}", counts.all, servers.one_of());
         let estimate = counts.all * servers.one_of();
         assert!(estimate.abs_diff(u64::from(all)) < u64::from(all) / 50, "{estimate}");
         let bad = counts.verdict(Rule::Fqdn, Verdict::Fail) * 1_000 / counts.all;
         assert!((190..=210).contains(&bad), "{bad}");
+    }
+
+    #[test]
+    fn rows_cut_anywhere_come_to_the_same_domains() {
+        let row = |target, preference, verdict| Gist {
+            target,
+            kind: TargetKind::Domain,
+            preference: Some(preference),
+            server: Some(crate::model::gist::Server {
+                address: address(1),
+                connect: ConnectStatus::Open,
+                asked: false,
+                listed: false,
+            }),
+            verdicts: [verdict; Rule::ALL.len()],
+            overall: Overall::of(&[verdict; Rule::ALL.len()]),
+        };
+        let rows = [
+            row(1, 20, Verdict::Fail),
+            row(1, 10, Verdict::Pass),
+            row(1, 10, Verdict::Unknown),
+            row(2, 10, Verdict::Fail),
+            row(3, 5, Verdict::Pass),
+            row(3, 9, Verdict::Fail),
+            row(4, 0, Verdict::Pass),
+        ];
+        let domains = |rows: &[Gist]| {
+            let mut domains = Domains::default();
+            for row in rows {
+                domains.add(row);
+            }
+            domains
+        };
+        let whole = domains(&rows).counts();
+        let told = Overall::ALL.iter().map(|word| whole.overall(*word)).collect::<Vec<_>>();
+        assert_eq!((whole.all, told), (4, vec![2, 1, 1, 0]));
+        for one in 0..=rows.len() {
+            for other in one..=rows.len() {
+                let mut joined = domains(&rows[..one]);
+                joined.join(&domains(&rows[one..other]));
+                joined.join(&domains(&rows[other..]));
+                assert_eq!(joined.counts(), whole, "cut at {one} and {other}");
+            }
+        }
+    }
+
+    #[test]
+    fn samples_of_parts_are_joined_to_that_of_the_whole() {
+        let hash = |number: u64| number.wrapping_mul(0x9E37_79B9_7F4A_7C15).swap_bytes();
+        let sample = |numbers: std::ops::Range<u64>| {
+            let mut sample = Sample::default();
+            numbers.for_each(|number| sample.add(hash(number), 1, |own, other| *own += other));
+            sample
+        };
+        let whole = sample(0..300_000);
+        let mut joined = sample(0..290_000);
+        joined.join(sample(290_000..300_000), |own, other| *own += other);
+        joined.join(sample(0..7), |own, other| *own += other);
+        assert!(joined.one_of() == whole.one_of() && whole.one_of() > 1);
+        assert_eq!(joined.values().count(), whole.values().count());
+        let twice = (0..7).filter(|number| whole.kept.contains_key(&hash(*number))).count();
+        assert_eq!(joined.values().filter(|times| **times == 2).count(), twice);
     }
 }

@@ -2,11 +2,15 @@
 //! Comes in: judged rows, or rows read back, one at a time. Goes out: numbers, and text that shows them.
 //! Nothing is judged here and no file is touched.
 
+pub mod census;
+mod heavy;
 mod levels;
 pub mod page;
 #[cfg(test)]
 pub(crate) mod sample;
+pub mod sum;
 pub mod survey;
 pub mod tally;
+pub mod text;
 
 pub use tally::Tally;

@@ -18,14 +18,14 @@ const STRING: &str = "writing to a String cannot fail";
 /// Findings the summary shows.
 const SHOWN_FINDINGS: usize = 10;
 /// Below this many addresses a share says nothing about the scanner.
-const SUSPECT_FROM: u64 = 20;
+pub(super) const SUSPECT_FROM: u64 = 20;
 /// More addresses than this in a hundred not open: port 25 may be blocked here.
-const SUSPECT_CLOSED: u64 = 90;
+pub(super) const SUSPECT_CLOSED: u64 = 90;
 /// More addresses than this in a hundred listed: a resolver may be answering for the lists.
-const SUSPECT_LISTED: u64 = 20;
+pub(super) const SUSPECT_LISTED: u64 = 20;
 
 /// The rules about a server. MX data is the domain's: by server it would be that of whatever domains lead there.
-const SERVER_RULES: &[Rule] =
+pub(super) const SERVER_RULES: &[Rule] =
     &[Rule::Introduces, Rule::Fqdn, Rule::Exists, Rule::Matches, Rule::Unlisted, Rule::Reverse];
 
 /// Counters of a run. What a journal keeps of them is read back by the same version of the program only.

@@ -19,6 +19,7 @@ mod pipeline;
 pub mod progress;
 mod reader;
 pub mod rejudge;
+pub mod report;
 mod resolver;
 mod run;
 mod settled;
@@ -194,6 +195,9 @@ pub enum Error {
     /// Runs that are not compared.
     #[error(transparent)]
     Diff(#[from] diff::Error),
+    /// Rows that are not reported on.
+    #[error(transparent)]
+    Report(#[from] report::Error),
     /// Reading targets.
     #[error(transparent)]
     Input(#[from] input::Error),
@@ -235,6 +239,7 @@ impl Error {
             | Self::Resume(_)
             | Self::Merge(_)
             | Self::Diff(_)
+            | Self::Report(_)
             | Self::Open(_) => 2,
         }
     }

@@ -97,9 +97,48 @@ impl<'de> Visitor<'de> for Cell<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        while items.next_element_seed(Cell(self.0))?.is_some() {
+        while items.next_element_seed(Item(self.0))?.is_some() {}
+        Ok(())
+    }
+}
+
+/// An item of a list, added to the cell.
+struct Item<'a>(&'a mut String);
+
+impl<'de> DeserializeSeed<'de> for Item<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
+        from.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Item<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<(), E> {
+        if !self.0.is_empty() {
             self.0.push(';');
         }
+        push_item(self.0, text);
         Ok(())
+    }
+}
+
+/// Adds an item of a list to a cell as CSV has it: with `\` before what would part it.
+pub(in super::super) fn push_item(cell: &mut String, text: &str) {
+    if text.contains([';', '\\']) {
+        for symbol in text.chars() {
+            if matches!(symbol, ';' | '\\') {
+                cell.push('\\');
+            }
+            cell.push(symbol);
+        }
+    } else {
+        cell.push_str(text);
     }
 }

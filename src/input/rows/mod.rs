@@ -2,25 +2,25 @@
 //! Comes in: a file, and the columns that somebody wants to look at. Goes out: their cells, as CSV has them, and of text the line.
 //! Which of the three it is is seen from the first bytes. A file that is not whole is an error: half a result is none.
 
+mod hand;
 mod json;
+mod piece;
 
 use std::fmt;
 use std::io::BufReader;
 use std::path::Path;
-use std::str::FromStr;
 use std::sync::Arc;
 
-use self::json::Object;
+pub(super) use self::hand::Hand;
+pub(super) use self::json::push_item;
+pub(super) use self::piece::Piece;
 use super::columnar::{self, Batch, Columnar};
 use super::lines::{self, Line, Plain};
-use super::record::{self, Syntax};
 use super::{Error, hex};
 use crate::model::words::words;
 
 /// Rows of a Parquet file read at a time.
 const BATCH: usize = 4_096;
-/// How this program writes CSV.
-const SYNTAX: Syntax = Syntax { delimiter: b',', terminator: b'\n', comments: false };
 /// What some spreadsheets put before a CSV file.
 const MARK: &[u8] = "\u{feff}".as_bytes();
 
@@ -38,42 +38,36 @@ words! {
 
 /// An open file of rows, of which `N` columns are looked at.
 pub(super) struct Rows<const N: usize> {
-    name: Arc<str>,
-    wanted: [&'static str; N],
     columns: Vec<String>,
     source: Source,
-    /// The cells at hand, in the order of the columns wanted.
-    cells: [String; N],
+    hand: Hand<N>,
     /// The line at hand.
     line: Vec<u8>,
-    number: u64,
 }
 
 enum Source {
-    /// With the place among the columns wanted of each one in its header.
-    Csv(Box<BufReader<Plain>>, Vec<Option<usize>>),
+    Csv(Box<BufReader<Plain>>),
     /// With its first line, until that is read as a row.
     Jsonl(Box<BufReader<Plain>>, Option<Vec<u8>>),
-    Parquet(Box<Columnar>, Option<(Batch, usize)>),
+    /// With the batch at work and its next row, and the next group that is handed out as a piece.
+    Parquet(Box<Columnar>, Option<(Batch, usize)>, usize),
 }
 
 impl<const N: usize> fmt::Debug for Rows<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Rows").field("name", &self.name).field("number", &self.number).finish_non_exhaustive()
+        f.debug_struct("Rows").field("hand", &self.hand).finish_non_exhaustive()
     }
 }
 
 impl<const N: usize> Rows<N> {
     /// Opens a file and reads its header, in which all columns wanted must be.
     pub(super) fn open(path: &Path, wanted: [&'static str; N]) -> Result<Self, Error> {
-        let new = |name, columns, source, line| {
-            let cells = std::array::from_fn(|_| String::new());
-            Self { name, wanted, columns, source, cells, line, number: 0 }
-        };
+        let new =
+            |name, columns, source, line, places| Self { columns, source, hand: Hand::new(name, wanted, places), line };
         if columnar::is_parquet(path) {
             let file = Columnar::open(path, &wanted, BATCH)?;
             let (name, columns) = (Arc::clone(file.name()), file.columns().to_vec());
-            return Ok(new(name, columns, Source::Parquet(Box::new(file), None), Vec::new()));
+            return Ok(new(name, columns, Source::Parquet(Box::new(file), None, 0), Vec::new(), None));
         }
         let mut reader = Plain::open(path)?;
         let name = Arc::clone(reader.get_ref().stream.name());
@@ -89,20 +83,20 @@ impl<const N: usize> Rows<N> {
                 return Err(Error::Foreign { path: name, what });
             }
             missing(&name, &wanted, &columns)?;
-            return Ok(new(name, columns, Source::Jsonl(Box::new(reader), Some(line)), Vec::new()));
+            return Ok(new(name, columns, Source::Jsonl(Box::new(reader), Some(line)), Vec::new(), None));
         }
         // Without a row there is no line in JSONL, and in CSV there is still the header.
         if first == Line::End && named_jsonl(path) {
-            return Ok(new(name, Vec::new(), Source::Jsonl(Box::new(reader), None), Vec::new()));
+            return Ok(new(name, Vec::new(), Source::Jsonl(Box::new(reader), None), Vec::new(), None));
         }
         if line.starts_with(MARK) {
             line.drain(..MARK.len());
         }
-        let columns: Vec<String> = cells(&line).map(|cell| String::from_utf8_lossy(&cell).into_owned()).collect();
+        let columns: Vec<String> = hand::cells(&line).map(|cell| String::from_utf8_lossy(&cell).into_owned()).collect();
         missing(&name, &wanted, &columns)?;
         let place = |there: &String| wanted.iter().position(|column| column == there);
-        let places = columns.iter().map(place).collect();
-        Ok(new(name, columns, Source::Csv(Box::new(reader), places), line))
+        let places = Some(columns.iter().map(place).collect());
+        Ok(new(name, columns, Source::Csv(Box::new(reader)), line, places))
     }
 
     /// How its rows are stored.
@@ -119,15 +113,9 @@ impl<const N: usize> Rows<N> {
         &self.columns
     }
 
-    /// The file's name.
-    pub(super) const fn name(&self) -> &Arc<str> {
-        &self.name
-    }
-
-    /// The cells of the row read last, in the order of the columns wanted, each as CSV has it: nothing for null, the items of a
-    /// list joined by `;`. What CSV escapes is escaped only where it comes from CSV.
-    pub(super) const fn cells(&self) -> &[String; N] {
-        &self.cells
+    /// The row read last.
+    pub(super) const fn hand(&self) -> &Hand<N> {
+        &self.hand
     }
 
     /// The line at hand without its end: that of the row read last, and before the first row the header of a CSV file.
@@ -135,15 +123,10 @@ impl<const N: usize> Rows<N> {
         &self.line
     }
 
-    /// Rows read so far.
-    pub(super) const fn number(&self) -> u64 {
-        self.number
-    }
-
     /// SHA-256 of the file as it is stored, lower-case hex; of text, as far as it was read.
     pub(super) fn sha256(&self, path: &Path) -> Result<String, Error> {
         match &self.source {
-            Source::Csv(reader, _) | Source::Jsonl(reader, _) => Ok(hex(&reader.get_ref().stream.digest())),
+            Source::Csv(reader) | Source::Jsonl(reader, _) => Ok(hex(&reader.get_ref().stream.digest())),
             Source::Parquet(..) => Ok(hex(&columnar::digest(path)?)),
         }
     }
@@ -155,85 +138,65 @@ impl<const N: usize> Rows<N> {
                 self.line = first.take().unwrap_or_default();
                 Line::Whole
             }
-            Source::Csv(reader, _) | Source::Jsonl(reader, None) => lines::next(reader, &mut self.line)?,
+            Source::Csv(reader) | Source::Jsonl(reader, None) => lines::next(reader, &mut self.line)?,
             Source::Parquet(..) => Line::End,
         };
-        self.number += u64::from(read != Line::End);
+        self.hand.number += u64::from(read != Line::End);
         match read {
             Line::Whole => Ok(true),
             Line::End => Ok(false),
-            Line::TooLong => Err(self.damaged("it is no row")),
+            Line::TooLong => Err(self.hand.damaged("it is no row")),
         }
     }
 
     /// Reads the next row; false at the end. After an error there is nothing more.
     pub(super) fn next(&mut self) -> Result<bool, Error> {
-        self.cells.iter_mut().for_each(String::clear);
-        if matches!(self.source, Source::Parquet(..)) {
-            return self.next_of_batch();
+        if let Source::Parquet(file, at_work, _) = &mut self.source {
+            let Some((batch, row)) = next_of_batch(file, at_work)? else { return Ok(false) };
+            self.hand.take_of(batch, row);
+            return Ok(true);
         }
         if !self.next_line()? {
             return Ok(false);
         }
-        let taken = match &self.source {
-            Source::Csv(_, places) => take(&self.line, places, &mut self.cells),
-            Source::Jsonl(..) | Source::Parquet(..) => {
-                let mut from = serde_json::Deserializer::from_slice(&self.line);
-                let object = Object { wanted: &self.wanted, cells: &mut self.cells };
-                object.read(&mut from).and_then(|()| from.end()).map_err(|error| error.to_string())
-            }
-        };
-        taken.map(|()| true).map_err(|reason| self.damaged(&reason))
+        self.hand.take(&self.line).map(|()| true)
     }
 
-    /// Takes the cells of the next row of Parquet.
-    fn next_of_batch(&mut self) -> Result<bool, Error> {
-        let Source::Parquet(file, at_work) = &mut self.source else { return Ok(false) };
-        let (batch, row) = loop {
-            match at_work {
-                Some((batch, row)) if *row < batch.rows() => {
-                    *row += 1;
-                    break (&*batch, *row - 1);
-                }
-                _ => match file.next()? {
-                    Some(batch) => *at_work = Some((batch, 0)),
-                    None => return Ok(false),
-                },
-            }
-        };
-        for (cell, column) in self.cells.iter_mut().zip(self.wanted) {
-            batch.push(column, row, cell);
+    /// The next piece of what has not been read yet: a group of rows, or so many bytes of lines and one line at least. None at the
+    /// end. Another thread can read it on while this one goes on to the next.
+    pub(super) fn cut(&mut self, bytes: usize) -> Result<Option<Piece<N>>, Error> {
+        let mut hand = self.hand.another();
+        if let Source::Parquet(file, _, next) = &mut self.source {
+            let Some((group, rows)) = file.group(*next, BATCH)? else { return Ok(None) };
+            *next += 1;
+            self.hand.number += rows;
+            return Ok(Some(Piece::of_group(hand, group)));
         }
-        self.number += 1;
-        Ok(true)
-    }
-
-    /// A cell's number.
-    pub(super) fn parsed<T: FromStr>(&self, column: &str, cell: &str) -> Result<T, Error> {
-        cell.parse().map_err(|_| self.damaged(&format!("its {column} is {cell:?}")))
-    }
-
-    /// What is wrong with the row at hand.
-    pub(super) fn damaged(&self, reason: &str) -> Error {
-        Error::Damaged { path: Arc::clone(&self.name), record: self.number, reason: reason.into() }
+        let (mut lines, mut ends) = (Vec::with_capacity(bytes + bytes / 8), Vec::new());
+        hand.number = self.hand.number;
+        while lines.len() < bytes && self.next_line()? {
+            lines.extend_from_slice(&self.line);
+            ends.push(lines.len());
+        }
+        Ok((!ends.is_empty()).then(|| Piece::of_lines(hand, lines, ends)))
     }
 }
 
-/// The cells of a line; a CR before its end is none of theirs.
-fn cells(line: &[u8]) -> impl Iterator<Item = std::borrow::Cow<'_, [u8]>> {
-    record::cells(line.strip_suffix(b"\r").unwrap_or(line), SYNTAX)
-}
-
-/// Takes those cells of a line of CSV that are looked at.
-fn take(line: &[u8], places: &[Option<usize>], own: &mut [String]) -> Result<(), String> {
-    let mut places = places.iter();
-    for cell in cells(line) {
-        let place = places.next().ok_or("it has more cells than the header")?;
-        if let Some(own) = place.and_then(|at| own.get_mut(at)) {
-            own.push_str(std::str::from_utf8(&cell).map_err(|_| "it is not UTF-8")?);
+/// The batch at work and its next row; None at the end of the file.
+fn next_of_batch<'a>(
+    file: &mut Columnar,
+    at_work: &'a mut Option<(Batch, usize)>,
+) -> Result<Option<(&'a Batch, usize)>, Error> {
+    while at_work.as_ref().is_none_or(|(batch, row)| *row >= batch.rows()) {
+        match file.next()? {
+            Some(batch) => *at_work = Some((batch, 0)),
+            None => return Ok(None),
         }
     }
-    if places.next().is_some() { Err("it has fewer cells than the header".to_owned()) } else { Ok(()) }
+    Ok(at_work.as_mut().map(|(batch, row)| {
+        *row += 1;
+        (&*batch, *row - 1)
+    }))
 }
 
 /// That all columns are there that are looked at.

@@ -1,0 +1,696 @@
+//! Counts of very many rows, made by several threads.
+//! Comes in: sightings, those of one target in a row; and the counts of the rows that follow. Goes out: a [`Survey`].
+//! Joined in their order, the counts of pieces are those of the whole, wherever it was cut. Memory is bounded: servers are sampled,
+//! and of keys without end (software, providers, blocklists, networks) those that weigh most are kept.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::net::IpAddr;
+
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+
+use super::heavy::{Heavy, Known};
+use super::levels::{Counts, Domains, Sample, Verdicts, hash_of, worsen};
+use super::survey::WorstRow;
+use crate::model::finding::Code;
+use crate::model::introduction::Naming;
+use crate::model::name::Name;
+use crate::model::sighting::Sighting;
+use crate::model::words::{
+    Basis, Cause, CertTrust, ConnectStatus, Overall, PtrClass, Rule, Severity, TlsFailure, TlsStatus, Verdict,
+};
+
+/// Kinds of software, versions of TLS and blocklists that are kept; there are dozens.
+const FEW: usize = 1 << 10;
+/// Providers that are kept.
+const PROVIDERS: usize = 1 << 16;
+/// Networks that are kept.
+const NETWORKS: usize = 1 << 15;
+/// Bytes of a text that are kept.
+const KEPT: usize = 300;
+/// Bytes of a key that are kept.
+const KEY: usize = 255;
+
+/// What is needed to count.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// Rows that are shown as such.
+    pub worst: usize,
+    /// What a finding usually weighs.
+    pub severity: fn(Code, Basis) -> Severity,
+}
+
+/// The counts.
+#[derive(Debug)]
+pub struct Census {
+    pub(super) settings: Settings,
+    /// The file that rows come from.
+    run: usize,
+    pub(super) rows: Counts,
+    pub(super) domains: Domains,
+    pub(super) targets: Targets,
+    pub(super) servers: Sample<Seen>,
+    places: Sample<Place>,
+    /// Rows of each basis, in its order.
+    pub(super) bases: [u64; Basis::ALL.len()],
+    /// By cause, unknown verdicts of each rule.
+    pub(super) causes: Vec<[u64; Rule::ALL.len()]>,
+    /// By code, rows of each basis, and those without one last.
+    pub(super) findings: Vec<[u64; Basis::ALL.len() + 1]>,
+    pub(super) greeted: u64,
+    pub(super) software: Heavy<String, u64>,
+    pub(super) providers: Heavy<String, Provider>,
+    pub(super) ptr: Vec<u64>,
+    pub(super) tls: Vec<u64>,
+    pub(super) trust: Vec<u64>,
+    pub(super) failure: Vec<u64>,
+    pub(super) versions: Heavy<String, u64>,
+    pub(super) reach: Reach,
+    pub(super) lists: Heavy<String, List>,
+    pub(super) networks: Heavy<IpNet, Network>,
+    /// Rows of which a rule fails.
+    pub(super) bad: u64,
+    /// The best of the worst first.
+    worst: BinaryHeap<Reverse<Bad>>,
+    scanned: Option<[String; 2]>,
+    /// The exchange of the row before, and who stands behind it.
+    last_exchange: (String, String),
+}
+
+/// What is known of a server.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Seen {
+    pub(super) verdicts: Verdicts,
+    codes: [u64; 3],
+    pub(super) listed: bool,
+    pub(super) ptr: Option<PtrClass>,
+    pub(super) tls: Option<TlsStatus>,
+    pub(super) trust: Option<CertTrust>,
+    pub(super) failure: Option<TlsFailure>,
+    /// Hashes of texts; 0 for none.
+    pub(super) version: u64,
+    pub(super) software: u64,
+    pub(super) connect_ms: Option<u32>,
+    pub(super) greeting_ms: Option<u32>,
+}
+
+const _: () = assert!(Code::ALL.len() <= 3 * 64, "there is a bit for each code");
+
+impl Seen {
+    fn join(&mut self, later: Self) {
+        worsen(&mut self.verdicts, later.verdicts);
+        self.codes.iter_mut().zip(later.codes).for_each(|(own, later)| *own |= later);
+        self.listed |= later.listed;
+        self.ptr = later.ptr.or(self.ptr);
+        // What one session said is kept together.
+        if later.tls.is_some() {
+            (self.tls, self.trust, self.failure, self.version) = (later.tls, later.trust, later.failure, later.version);
+        }
+        self.connect_ms = later.connect_ms.or(self.connect_ms);
+        if later.greeting_ms.is_some() {
+            (self.greeting_ms, self.software) = (later.greeting_ms, later.software);
+        }
+    }
+
+    /// Whether a row of it has this finding.
+    pub(super) fn has(&self, code: Code) -> bool {
+        let at = code as usize;
+        self.codes.get(at / 64).is_some_and(|bits| bits >> (at % 64) & 1 == 1)
+    }
+}
+
+/// A place that rows are of.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    /// The file that has it last.
+    run: usize,
+    /// How many files before have it.
+    repeated: u64,
+}
+
+/// Who stands behind exchanges.
+#[derive(Debug, Default)]
+pub(super) struct Provider {
+    pub(super) targets: u64,
+    pub(super) rows: u64,
+    /// By word, in its order.
+    pub(super) overall: [u64; Overall::ALL.len()],
+}
+
+impl Known for Provider {
+    fn weight(&self) -> u64 {
+        self.rows
+    }
+
+    fn join(&mut self, other: Self) {
+        self.targets += other.targets;
+        self.rows += other.rows;
+        self.overall.iter_mut().zip(other.overall).for_each(|(own, other)| *own += other);
+    }
+}
+
+/// What a blocklist said.
+#[derive(Debug)]
+pub(super) struct List {
+    pub(super) listed: u64,
+    pub(super) counted: u64,
+    pub(super) silent: u64,
+    /// By cause.
+    pub(super) why: Vec<u64>,
+}
+
+impl Default for List {
+    fn default() -> Self {
+        Self { listed: 0, counted: 0, silent: 0, why: vec![0; Cause::ALL.len()] }
+    }
+}
+
+impl Known for List {
+    fn weight(&self) -> u64 {
+        self.listed + self.silent
+    }
+
+    fn join(&mut self, other: Self) {
+        self.listed += other.listed;
+        self.counted += other.counted;
+        self.silent += other.silent;
+        add_all(&mut self.why, &other.why);
+    }
+}
+
+/// One bit for each address of a network; those of IPv6 share them.
+type Addresses = [u64; 4];
+
+/// What is known of a network.
+#[derive(Debug, Default)]
+pub(super) struct Network {
+    pub(super) servers: Addresses,
+    pub(super) failing: Addresses,
+    pub(super) listed: Addresses,
+    pub(super) rows: u64,
+    pub(super) misconfigured: u64,
+    pub(super) undetermined: u64,
+    /// Errors and warnings, in no order.
+    pub(super) codes: Vec<(Code, u64)>,
+}
+
+impl Known for Network {
+    fn weight(&self) -> u64 {
+        self.misconfigured
+    }
+
+    fn join(&mut self, other: Self) {
+        for (own, other) in
+            [(&mut self.servers, other.servers), (&mut self.failing, other.failing), (&mut self.listed, other.listed)]
+        {
+            own.iter_mut().zip(other).for_each(|(own, other)| *own |= other);
+        }
+        self.rows += other.rows;
+        self.misconfigured += other.misconfigured;
+        self.undetermined += other.undetermined;
+        other.codes.into_iter().for_each(|(code, rows)| self.found(code, rows));
+    }
+}
+
+impl Network {
+    fn found(&mut self, code: Code, rows: u64) {
+        match self.codes.iter_mut().find(|(known, _)| *known == code) {
+            Some((_, count)) => *count += rows,
+            None => self.codes.push((code, rows)),
+        }
+    }
+}
+
+/// Addresses that are counted.
+pub(super) fn count(addresses: &Addresses) -> u64 {
+    addresses.iter().map(|bits| u64::from(bits.count_ones())).sum()
+}
+
+/// What says more about the scanner than about the servers.
+#[derive(Debug, Default)]
+pub(super) struct Reach {
+    pub(super) dialled: u64,
+    pub(super) not_open: u64,
+    pub(super) asked: u64,
+    pub(super) listed: u64,
+}
+
+/// The targets met so far, and the providers of those at both ends: a target may go on in the piece before or behind.
+#[derive(Debug, Default)]
+pub(super) struct Targets {
+    pub(super) count: u64,
+    pub(super) with_exchange: u64,
+    /// The first, once the next has come.
+    first: Option<Target>,
+    last: Option<Target>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Target {
+    key: u64,
+    providers: Vec<String>,
+}
+
+/// A row that may be among the worst: the worse is the greater, and of two as bad the earlier.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Bad {
+    /// Rules that fail, errors, warnings.
+    score: [u16; 3],
+    place: Reverse<(usize, u64)>,
+    row: Shown,
+}
+
+/// What is shown of it says nothing about its order.
+#[derive(Debug)]
+struct Shown(WorstRow);
+
+impl PartialEq for Shown {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Shown {}
+
+impl PartialOrd for Shown {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Shown {
+    fn cmp(&self, _: &Self) -> std::cmp::Ordering {
+        std::cmp::Ordering::Equal
+    }
+}
+
+impl Census {
+    /// Nothing yet, of rows of this file.
+    pub fn new(settings: Settings, run: usize) -> Self {
+        Self {
+            settings,
+            run,
+            rows: Counts::default(),
+            domains: Domains::default(),
+            targets: Targets::default(),
+            servers: Sample::default(),
+            places: Sample::default(),
+            bases: [0; Basis::ALL.len()],
+            causes: vec![[0; Rule::ALL.len()]; Cause::ALL.len()],
+            findings: vec![[0; Basis::ALL.len() + 1]; Code::ALL.len()],
+            greeted: 0,
+            software: Heavy::new(FEW),
+            providers: Heavy::new(PROVIDERS),
+            ptr: vec![0; PtrClass::ALL.len()],
+            tls: vec![0; TlsStatus::ALL.len()],
+            trust: vec![0; CertTrust::ALL.len()],
+            failure: vec![0; TlsFailure::ALL.len()],
+            versions: Heavy::new(FEW),
+            reach: Reach::default(),
+            lists: Heavy::new(FEW),
+            networks: Heavy::new(NETWORKS),
+            bad: 0,
+            worst: BinaryHeap::new(),
+            scanned: None,
+            last_exchange: <_>::default(),
+        }
+    }
+
+    /// When the first and the last of the targets were taken up, to the second; None without a row.
+    pub const fn scanned(&self) -> Option<&[String; 2]> {
+        self.scanned.as_ref()
+    }
+
+    /// How often a place was met in one file after another; one of how many places was asked.
+    pub(super) fn repeated(&self) -> (u64, u64) {
+        (self.places.values().map(|place| place.repeated).sum(), self.places.one_of())
+    }
+
+    /// Counts a row, by its number in its file. The rows of one target come one after the other.
+    pub fn add(&mut self, number: u64, sighting: &Sighting<'_>) {
+        let mut gist = sighting.gist;
+        // The same line of two files is of two targets.
+        gist.target ^= (self.run as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        self.rows.add(gist.verdicts, gist.overall);
+        self.domains.add(&gist);
+        let place = Place { run: self.run, repeated: 0 };
+        self.places.add(sighting.place, place, Place::join);
+        for (rule, cause) in sighting.causes {
+            let counts = self.causes.get_mut(*cause as usize).and_then(|counts| counts.get_mut(*rule as usize));
+            *counts.expect("one counter per cause and rule") += 1;
+        }
+        let basis = sighting.basis.map_or(Basis::ALL.len(), |basis| basis as usize);
+        if let Some(count) = self.bases.get_mut(basis) {
+            *count += 1;
+        }
+        for code in sighting.findings {
+            let counts = self.findings.get_mut(*code as usize).and_then(|counts| counts.get_mut(basis));
+            *counts.expect("one counter per code and basis") += 1;
+        }
+        self.behind(gist.target, gist.overall, sighting.texts.exchange);
+        self.words(sighting);
+        self.listings(sighting);
+        self.server(sighting);
+        self.among_worst(number, sighting);
+        if let Some(time) = sighting.texts.scanned_at.get(..SECOND) {
+            match &mut self.scanned {
+                Some([first, last]) if first.as_str() <= time && time <= last.as_str() => {}
+                scanned => widen(scanned, [time, time]),
+            }
+        }
+    }
+
+    /// Counts who stands behind the exchange.
+    fn behind(&mut self, target: u64, overall: Overall, exchange: &str) {
+        self.targets.meet(target);
+        if exchange.is_empty() || exchange == "." {
+            return;
+        }
+        if self.last_exchange.0 != exchange {
+            // An address is no name, though its last number would do for a domain.
+            let name = Name::stored(exchange).filter(|_| exchange.parse::<IpAddr>().is_err());
+            let owner = name.as_ref().and_then(|name| Naming::built_in().registrable(name)).unwrap_or(exchange);
+            self.last_exchange = (exchange.to_owned(), capped(owner, KEY));
+        }
+        let owner = self.last_exchange.1.as_str();
+        let provider = self.providers.of(owner);
+        provider.rows += 1;
+        bump(&mut provider.overall, overall as usize);
+        provider.targets += u64::from(self.targets.is_new_to(owner));
+    }
+
+    /// Counts words of the session and the reverse name.
+    fn words(&mut self, sighting: &Sighting<'_>) {
+        let said = [
+            (&mut self.ptr, sighting.ptr_class.map(|word| word as usize)),
+            (&mut self.tls, sighting.tls.map(|word| word as usize)),
+            (&mut self.trust, sighting.trust.map(|word| word as usize)),
+            (&mut self.failure, sighting.tls_failure.map(|word| word as usize)),
+        ];
+        for (counts, word) in said {
+            if let Some(word) = word {
+                bump(counts, word);
+            }
+        }
+        if !sighting.texts.tls_version.is_empty() {
+            *self.versions.of(key(sighting.texts.tls_version)) += 1;
+        }
+        if sighting.greeting_ms.is_some() {
+            self.greeted += 1;
+            *self.software.of(key(sighting.texts.software)) += 1;
+        }
+    }
+
+    /// Counts what blocklists said.
+    fn listings(&mut self, sighting: &Sighting<'_>) {
+        let texts = &sighting.texts;
+        if texts.listed.is_empty() && texts.counted.is_empty() && texts.silent.is_empty() {
+            return;
+        }
+        let mut last = "";
+        // Several codes of one list stand behind each other.
+        for zone in texts.listed() {
+            self.lists.of(key(zone)).listed += u64::from(zone != last);
+            last = zone;
+        }
+        texts.counted().for_each(|zone| self.lists.of(key(zone)).counted += 1);
+        for (zone, why) in texts.silent() {
+            let list = self.lists.of(key(zone));
+            list.silent += 1;
+            if let Some(why) = why {
+                bump(&mut list.why, why as usize);
+            }
+        }
+    }
+
+    /// Counts the server and its network.
+    fn server(&mut self, sighting: &Sighting<'_>) {
+        let Some(server) = sighting.gist.server else { return };
+        self.reach.asked += u64::from(server.asked);
+        self.reach.listed += u64::from(server.asked && server.listed);
+        match server.connect {
+            ConnectStatus::Special => return,
+            ConnectStatus::NotAsked | ConnectStatus::Excluded => {}
+            status => {
+                self.reach.dialled += 1;
+                self.reach.not_open += u64::from(status != ConnectStatus::Open);
+            }
+        }
+        let mut codes = [0; 3];
+        for code in sighting.findings {
+            let at = *code as usize;
+            *codes.get_mut(at / 64).expect("there is a bit for each code") |= 1_u64 << (at % 64);
+        }
+        let seen = Seen {
+            verdicts: sighting.gist.verdicts,
+            codes,
+            listed: server.listed,
+            ptr: sighting.ptr_class,
+            tls: sighting.tls,
+            trust: sighting.trust,
+            failure: sighting.tls_failure,
+            version: hash(sighting.texts.tls_version),
+            software: hash(sighting.texts.software),
+            connect_ms: sighting.connect_ms,
+            greeting_ms: sighting.greeting_ms,
+        };
+        let hash = hash_of(server.address);
+        self.servers.add(hash, seen, Seen::join);
+
+        let (net, place) = network(server.address, hash);
+        let network = self.networks.of(&net);
+        let failing = sighting.gist.overall == Overall::Misconfigured;
+        for (addresses, holds) in
+            [(&mut network.servers, true), (&mut network.failing, failing), (&mut network.listed, server.listed)]
+        {
+            *addresses.get_mut(place / 64).expect("there is a bit for each place") |= u64::from(holds) << (place % 64);
+        }
+        network.rows += 1;
+        network.misconfigured += u64::from(failing);
+        network.undetermined += u64::from(sighting.gist.overall == Overall::Undetermined);
+        let basis = sighting.basis.unwrap_or(Basis::Announced);
+        for code in sighting.findings {
+            if (self.settings.severity)(*code, basis) != Severity::Info {
+                network.found(*code, 1);
+            }
+        }
+    }
+
+    /// Keeps a row if it is among the worst so far.
+    fn among_worst(&mut self, number: u64, sighting: &Sighting<'_>) {
+        let fails = sighting.gist.verdicts.iter().filter(|verdict| **verdict == Verdict::Fail).count();
+        if fails == 0 {
+            return;
+        }
+        self.bad += 1;
+        let basis = sighting.basis.unwrap_or(Basis::Announced);
+        let of = |severity| {
+            sighting.findings.iter().filter(|code| (self.settings.severity)(**code, basis) == severity).count()
+        };
+        let score =
+            [fails, of(Severity::Error), of(Severity::Warning)].map(|count| u16::try_from(count).unwrap_or(u16::MAX));
+        let place = Reverse((self.run, number));
+        let is_full = self.worst.len() >= self.settings.worst;
+        if is_full && self.worst.peek().is_none_or(|Reverse(least)| (score, place) <= (least.score, least.place)) {
+            return;
+        }
+        let texts = &sighting.texts;
+        let text = |text: &str| capped(text, KEPT);
+        let row = WorstRow {
+            run: self.run,
+            row: number,
+            target: text(texts.target),
+            exchange: text(texts.exchange),
+            address: text(texts.address),
+            ptr: text(texts.ptr).replace(';', " "),
+            introduction: text(texts.introduction),
+            greeting: text(texts.greeting),
+            basis: sighting.basis,
+            verdicts: sighting.gist.verdicts,
+            overall: sighting.gist.overall,
+            findings: sighting.findings.to_vec(),
+            blocklists: texts.counted().map(text).collect(),
+        };
+        self.worst.push(Reverse(Bad { score, place, row: Shown(row) }));
+        self.trim();
+    }
+
+    fn trim(&mut self) {
+        while self.worst.len() > self.settings.worst {
+            self.worst.pop();
+        }
+    }
+
+    /// The worst rows, the worst first.
+    pub(super) fn worst(&mut self) -> Vec<WorstRow> {
+        let mut all: Vec<Bad> = std::mem::take(&mut self.worst).into_iter().map(|Reverse(bad)| bad).collect();
+        all.sort_by(|one, other| other.cmp(one));
+        all.into_iter().map(|bad| bad.row.0).collect()
+    }
+
+    /// Takes the counts of the rows that follow.
+    pub fn join(&mut self, other: Self) {
+        self.rows.join(&other.rows);
+        self.domains.join(&other.domains);
+        self.servers.join(other.servers, Seen::join);
+        self.places.join(other.places, Place::join);
+        add_all(&mut self.bases, &other.bases);
+        for (own, other) in [(&mut self.ptr, &other.ptr), (&mut self.tls, &other.tls)] {
+            add_all(own, other);
+        }
+        add_all(&mut self.trust, &other.trust);
+        add_all(&mut self.failure, &other.failure);
+        self.causes.iter_mut().zip(&other.causes).for_each(|(own, other)| add_all(own, other));
+        self.findings.iter_mut().zip(&other.findings).for_each(|(own, other)| add_all(own, other));
+        self.greeted += other.greeted;
+        self.software.join(other.software);
+        self.providers.join(other.providers);
+        for twice in self.targets.join(other.targets) {
+            if let Some(provider) = self.providers.get_mut(&*twice) {
+                provider.targets = provider.targets.saturating_sub(1);
+            }
+        }
+        self.versions.join(other.versions);
+        self.lists.join(other.lists);
+        self.networks.join(other.networks);
+        self.reach.dialled += other.reach.dialled;
+        self.reach.not_open += other.reach.not_open;
+        self.reach.asked += other.reach.asked;
+        self.reach.listed += other.reach.listed;
+        self.bad += other.bad;
+        self.worst.extend(other.worst);
+        self.trim();
+        if let Some([first, last]) = &other.scanned {
+            widen(&mut self.scanned, [first, last]);
+        }
+    }
+}
+
+impl Place {
+    fn join(&mut self, later: Self) {
+        self.repeated += later.repeated + u64::from(self.run != later.run);
+        self.run = later.run;
+    }
+}
+
+impl Targets {
+    /// A target, or another row of the last.
+    fn meet(&mut self, key: u64) {
+        if self.last.as_ref().is_some_and(|last| last.key == key) {
+            return;
+        }
+        self.count += 1;
+        self.end(Target { key, providers: Vec::new() });
+    }
+
+    /// The last is over, and another one comes.
+    fn end(&mut self, next: Target) {
+        let done = self.last.replace(next);
+        if self.first.is_none() {
+            self.first = done;
+        }
+    }
+
+    /// Whether the target has not led to this provider before.
+    fn is_new_to(&mut self, provider: &str) -> bool {
+        let Some(last) = &mut self.last else { return true };
+        if last.providers.iter().any(|known| known == provider) {
+            return false;
+        }
+        self.with_exchange += u64::from(last.providers.is_empty());
+        last.providers.push(provider.to_owned());
+        true
+    }
+
+    /// Takes those of the rows that follow; tells the providers that have counted one target twice.
+    fn join(&mut self, other: Self) -> Vec<String> {
+        self.count += other.count;
+        self.with_exchange += other.with_exchange;
+        let mut twice = Vec::new();
+        for next in [other.first, other.last].into_iter().flatten() {
+            match &mut self.last {
+                Some(last) if last.key == next.key => {
+                    self.count -= 1;
+                    self.with_exchange -= u64::from(!last.providers.is_empty() && !next.providers.is_empty());
+                    for provider in next.providers {
+                        if last.providers.contains(&provider) {
+                            twice.push(provider);
+                        } else {
+                            last.providers.push(provider);
+                        }
+                    }
+                }
+                _ => self.end(next),
+            }
+        }
+        twice
+    }
+}
+
+/// Characters of an RFC 3339 time up to its seconds: of two in UTC the earlier is the smaller text.
+const SECOND: usize = "2026-12-01T02:47:46".len();
+
+fn widen(scanned: &mut Option<[String; 2]>, [first, last]: [&str; 2]) {
+    match scanned {
+        None => *scanned = Some([first.to_owned(), last.to_owned()]),
+        Some([known_first, known_last]) => {
+            if first < known_first.as_str() {
+                first.clone_into(known_first);
+            }
+            if last > known_last.as_str() {
+                last.clone_into(known_last);
+            }
+        }
+    }
+}
+
+/// The network of an address, and the address's place in it.
+fn network(address: IpAddr, hash: u64) -> (IpNet, usize) {
+    match address {
+        IpAddr::V4(v4) => {
+            let [.., last] = v4.octets();
+            (Ipv4Net::new(v4, 24).expect("24 bits are not too many").trunc().into(), usize::from(last))
+        }
+        IpAddr::V6(v6) => {
+            let [.., place] = hash.to_be_bytes();
+            (Ipv6Net::new(v6, 48).expect("48 bits are not too many").trunc().into(), usize::from(place))
+        }
+    }
+}
+
+/// A text's hash, the same in every run of the program; 0 for none.
+pub(super) fn hash(text: &str) -> u64 {
+    if text.is_empty() {
+        return 0;
+    }
+    let mut hasher = DefaultHasher::new();
+    key(text).hash(&mut hasher);
+    hasher.finish()
+}
+
+/// A text as far as it is a key.
+fn key(text: &str) -> &str {
+    head(text, KEY)
+}
+
+fn capped(text: &str, most: usize) -> String {
+    head(text, most).to_owned()
+}
+
+/// The beginning of a text, at most so many bytes.
+fn head(text: &str, most: usize) -> &str {
+    if text.len() <= most {
+        return text;
+    }
+    let end = text.char_indices().map(|(at, _)| at).take_while(|at| *at <= most).last();
+    text.get(..end.unwrap_or(0)).unwrap_or_default()
+}
+
+fn bump(counts: &mut [u64], at: usize) {
+    *counts.get_mut(at).expect("one counter per word") += 1;
+}
+
+fn add_all(own: &mut [u64], other: &[u64]) {
+    own.iter_mut().zip(other).for_each(|(own, other)| *own += other);
+}
