@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::super::survey::{Survey, WorstRow};
-use super::words::{count_cell, counted, number, percent, rest, text, word};
+use super::words::{count_cell, counted, height, number, percent, rest, text, word};
 use super::{Section, plot};
 use crate::model::finding::Code;
 use crate::model::words::{Rule, Verdict};
@@ -16,15 +16,15 @@ pub(super) fn networks(survey: &Survey) -> Option<Section> {
     let body = html! {
         p { "A /24 of IPv4 or a /48 of IPv6 each, those with most failing servers first. A server fails when one of its rows is
             misconfigured." }
-        div.scroll { table.sortable {
+        div class=(height(ranking.entries.len())) { table.sortable {
             thead { tr {
                 th scope="col" { "network" }
                 th.number scope="col" data-first="descending" { "servers" }
-                th.number scope="col" aria-sort="descending" data-first="descending" { "failing" }
+                th.number scope="col" aria-sort="descending" data-first="descending" { "failing servers" }
                 th scope="col" data-first="descending" { "their share" }
                 th.number scope="col" data-first="descending" { "listed" }
                 th.number scope="col" data-first="descending" { "rows" }
-                th.number scope="col" data-first="descending" { "failing" }
+                th.number scope="col" data-first="descending" { "failing rows" }
                 th.number scope="col" data-first="descending" { "undetermined" }
                 th scope="col" data-unsorted { "graver findings, with their rows" }
             } }
@@ -65,12 +65,11 @@ pub(super) fn worst(survey: &Survey) -> Option<Section> {
             thead { tr {
                 th.number scope="col" aria-sort="ascending" { "no." }
                 th scope="col" { "target" }
-                th scope="col" { "exchange, address" }
+                th scope="col" { "exchange, address, reverse name" }
                 th scope="col" { "introduction, greeting" }
-                th scope="col" { "reverse name" }
-                th scope="col" data-first="descending" { "fails" }
+                th.short scope="col" data-first="descending" { "fails" }
                 th scope="col" { "findings" }
-                th scope="col" { "row" }
+                th.short scope="col" { "row" }
             } }
             tbody { @for (place, row) in worst.rows.iter().enumerate() { (one(place + 1, row, many)) } }
         } }
@@ -114,13 +113,16 @@ fn one(place: usize, row: &WorstRow, many: bool) -> Markup {
         tr data-rules=(rules.join(" ")) data-findings=(codes.join(" ")) {
             td.number { (place) }
             th scope="row" { (text(&row.target)) }
-            td { @if row.exchange != row.target { (text(&row.exchange)) br; } span.nowrap { (text(&row.address)) } }
+            td data-sort=(row.address) {
+                @if !row.exchange.is_empty() { (text(&row.exchange)) br; }
+                span.nowrap { (text(&row.address)) }
+                @if !row.ptr.is_empty() { br; span.soft { "PTR " (text(&row.ptr)) } }
+            }
             td {
                 @if row.introduction.is_empty() { span.soft { "none" } } @else { (text(&row.introduction)) }
                 @if !row.greeting.is_empty() { br; span.soft { (text(&row.greeting)) } }
             }
-            td { (text(&row.ptr)) }
-            td data-sort=(format!("{} {}", rules.len(), rules.join(" "))) {
+            td.short data-sort=(format!("{} {}", rules.len(), rules.join(" "))) {
                 @for rule in &rules { (word("fail", rule)) }
                 @for (rule, _) in unknown { (word("unknown", &format!("{rule}?"))) }
             }
@@ -128,7 +130,7 @@ fn one(place: usize, row: &WorstRow, many: bool) -> Markup {
                 @for code in &codes { span.word { (code) } }
                 @for list in &row.blocklists { span.word { "on " (text(list)) } }
             }
-            td.nowrap data-sort=(format!("{} {}", row.run, row.row)) { @if many { (row.run + 1) ":" } (number(row.row)) }
+            td.nowrap.short data-sort=(format!("{} {}", row.run, row.row)) { @if many { (row.run + 1) ":" } (number(row.row)) }
         }
     }
 }

@@ -7,6 +7,8 @@ use maud::{Markup, PreEscaped};
 use svg::Document;
 use svg::node::element::{Definitions, Group, Line, Pattern, Rectangle, Text, Title};
 
+use super::words;
+
 /// Room for a bar with its label above it.
 const ROW: u32 = 46;
 const BAR: u32 = 16;
@@ -159,7 +161,9 @@ pub(super) fn histogram(alternative: &Alternative<'_>, bins: &[Bin]) -> Markup {
         }
     }
     let base = Line::new().set("x1", "0%").set("x2", "100%").set("y1", ABOVE + HIGH).set("y2", ABOVE + HIGH);
-    PreEscaped(plot.add(base.set("class", "base")).to_string())
+    let top = Line::new().set("x1", "0%").set("x2", "100%").set("y1", ABOVE).set("y2", ABOVE).set("class", "grid");
+    let told = text(&words::number(most), "100%", ABOVE - 6, "end").set("class", "most");
+    PreEscaped(plot.add(base.set("class", "base")).add(top).add(told).to_string())
 }
 
 fn document(alternative: &Alternative<'_>, height: u32) -> Document {

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use maud::{Markup, html};
 
 use super::super::survey::{Counted, Survey};
-use super::words::{count_cell, percent, rest, share_cell, text};
+use super::words::{count_cell, height, percent, rest, share_cell, text};
 use super::{Section, plot};
 
 pub(super) fn software(survey: &Survey) -> Option<Section> {
@@ -15,7 +15,7 @@ pub(super) fn software(survey: &Survey) -> Option<Section> {
     }
     let body = html! {
         p { "A guess from what greetings say, for statistics only: a greeting may say anything. Of those servers that greeted." }
-        div.scroll { table {
+        div class=(height(ranking.entries.len())) { table.words {
             thead { tr {
                 th scope="col" { "software" }
                 th.number scope="col" { "servers" }
@@ -44,7 +44,7 @@ pub(super) fn providers(survey: &Survey) -> Option<Section> {
     let body = html! {
         p { "Who stands behind the exchanges, by the registrable domain of their names. The share is of the targets that have an exchange;
             one with several providers counts for each." }
-        div.scroll { table.sortable {
+        div class=(height(ranking.entries.len())) { table.sortable {
             thead { tr {
                 th scope="col" { "provider" }
                 th.number scope="col" aria-sort="descending" data-first="descending" { "targets" }
@@ -88,8 +88,7 @@ pub(super) fn tls(survey: &Survey) -> Option<Section> {
         return None;
     }
     let body = html! {
-        p { "What STARTTLS came to. A certificate that would not be trusted is no reason for a server to send nothing: most senders do
-            not look." }
+        p { "Most senders encrypt to whatever certificate they are shown. One that would not be trusted is told here, and fails no rule." }
         h3 { "STARTTLS" }
         (words(&tls.status))
         @if said(&tls.version) { h3 { "Versions that were negotiated" } (words(&tls.version)) }
@@ -107,12 +106,12 @@ fn said<T>(words: &[Counted<T>]) -> bool {
 /// The words that were said, with their shares.
 fn words<T: Display>(words: &[Counted<T>]) -> Markup {
     html! {
-        div.scroll { table {
+        div.scroll { table.words {
             thead { tr {
                 th scope="col" { "word" }
                 th.number scope="col" { "servers" }
                 th.number scope="col" { "share" }
-                th scope="col" {}
+                th.drawn scope="col" {}
                 th.number scope="col" { "rows" }
                 th.number scope="col" { "share" }
             } }

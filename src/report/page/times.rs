@@ -75,7 +75,11 @@ fn quantile_name(quantile: &Quantile) -> String {
 
 /// What lies between two times, the second of which is not reached.
 fn range(from: u64, below: u64) -> String {
-    if below <= from + 1 { milliseconds(from) } else { format!("{}–{}", milliseconds(from), milliseconds(below - 1)) }
+    match below.saturating_sub(1) {
+        last if last <= from => milliseconds(from),
+        last if last < 1_000 => format!("{from}–{}", milliseconds(last)),
+        last => format!("{}–{}", milliseconds(from), milliseconds(last)),
+    }
 }
 
 /// Milliseconds as people say them.
@@ -90,7 +94,7 @@ mod tests {
     #[test]
     fn times_are_told_in_the_unit_that_fits() {
         assert_eq!([0, 999, 1_000, 62_350].map(milliseconds), ["0 ms", "999 ms", "1.0 s", "62.3 s"]);
-        assert_eq!((range(14, 15), range(16, 18)), ("14 ms".to_owned(), "16 ms–17 ms".to_owned()));
+        assert_eq!((range(14, 15), range(16, 18)), ("14 ms".to_owned(), "16–17 ms".to_owned()));
         let names = [0.5, 0.9, 0.99].map(|of| quantile_name(&Quantile { of, from: 0, below: 1 }));
         assert_eq!(names, ["median", "90%", "99%"]);
     }

@@ -66,6 +66,17 @@ pub(super) fn text(words: &str) -> Markup {
     } } }
 }
 
+/// A sentence out of a phrase of the program's own tables.
+pub(super) fn sentence(phrase: &str) -> String {
+    let mut letters = phrase.chars();
+    letters.next().map(|first| format!("{}{}.", first.to_uppercase(), letters.as_str())).unwrap_or_default()
+}
+
+/// The box of a table: one that would be very long on a screen scrolls, and paper gets its head.
+pub(super) fn height(rows: usize) -> &'static str {
+    if rows > 30 { "scroll tall" } else { "scroll" }
+}
+
 /// A point in time out of a file, for people.
 pub(super) fn moment(time: &str) -> Markup {
     html! { @match time.parse::<Timestamp>() {
