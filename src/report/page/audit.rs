@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::super::survey::{Survey, WorstRow};
-use super::words::{count_cell, counted, height, number, percent, rest, text, word};
+use super::words::{count_cell, counted, height, number, on_paper, percent, rest, text, word};
 use super::{Section, plot};
 use crate::model::finding::Code;
 use crate::model::words::{Rule, Verdict};
@@ -41,6 +41,7 @@ pub(super) fn networks(survey: &Survey) -> Option<Section> {
                 td { @for (code, rows) in &network.findings { span.word { (code) " " (number(*rows)) } } }
             } } }
         } }
+        (on_paper(ranking.entries.len()))
         (rest(ranking, "network", "rows that fail"))
     };
     Some(Section { id: "networks", title: "Networks by trouble", body })
@@ -73,6 +74,7 @@ pub(super) fn worst(survey: &Survey) -> Option<Section> {
             } }
             tbody { @for (place, row) in worst.rows.iter().enumerate() { (one(place + 1, row, many)) } }
         } }
+        (on_paper(worst.rows.len()))
         p.more-rows { button #filter-more type="button" hidden { "Show more" } }
     };
     Some(Section { id: "worst-rows", title: "The worst rows", body })
@@ -113,12 +115,12 @@ fn one(place: usize, row: &WorstRow, many: bool) -> Markup {
         tr data-rules=(rules.join(" ")) data-findings=(codes.join(" ")) {
             td.number { (place) }
             th scope="row" { (text(&row.target)) }
-            td data-sort=(row.address) {
+            td.server data-sort=(row.address) {
                 @if !row.exchange.is_empty() { (text(&row.exchange)) br; }
                 span.nowrap { (text(&row.address)) }
                 @if !row.ptr.is_empty() { br; span.soft { "PTR " (text(&row.ptr)) } }
             }
-            td {
+            td.said {
                 @if row.introduction.is_empty() { span.soft { "none" } } @else { (text(&row.introduction)) }
                 @if !row.greeting.is_empty() { br; span.soft { (text(&row.greeting)) } }
             }

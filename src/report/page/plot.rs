@@ -78,8 +78,11 @@ pub(super) fn bars(alternative: &Alternative<'_>, bars: &[Bar]) -> Markup {
     let mut plot = document(alternative, below + AXIS);
     for (tick, anchor) in [(0, "start"), (25, "middle"), (50, "middle"), (75, "middle"), (100, "end")] {
         let at = format!("{tick}%");
-        let grid = Line::new().set("x1", at.as_str()).set("x2", at.as_str()).set("y1", 0).set("y2", below + 4);
-        plot = plot.add(grid.set("class", "grid")).add(text(&at, &at, below + 20, anchor).set("class", "tick"));
+        if anchor == "middle" {
+            let grid = Line::new().set("x1", at.as_str()).set("x2", at.as_str()).set("y1", 0).set("y2", below + 4);
+            plot = plot.add(grid.set("class", "grid"));
+        }
+        plot = plot.add(text(&at, &at, below + 20, anchor).set("class", "tick"));
     }
     for (row, bar) in (0..).zip(bars) {
         plot = plot.add(stacked(bar, row * ROW));
@@ -156,8 +159,9 @@ pub(super) fn histogram(alternative: &Alternative<'_>, bins: &[Bin]) -> Markup {
                 .add(Title::new(bin.told.as_str())),
         );
         if place % every == 0 {
-            let middle = percent(from + each / 2.0);
-            plot = plot.add(text(&bin.label, &middle, ABOVE + HIGH + 18, "middle").set("class", "tick"));
+            // The first one begins at the edge, where a page ends.
+            let (at, anchor) = if place == 0 { (from, "start") } else { (from + each / 2.0, "middle") };
+            plot = plot.add(text(&bin.label, &percent(at), ABOVE + HIGH + 18, anchor).set("class", "tick"));
         }
     }
     let base = Line::new().set("x1", "0%").set("x2", "100%").set("y1", ABOVE + HIGH).set("y2", ABOVE + HIGH);

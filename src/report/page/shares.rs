@@ -5,7 +5,7 @@ use std::fmt::Display;
 use maud::{Markup, html};
 
 use super::super::survey::{Counted, Survey};
-use super::words::{count_cell, height, percent, rest, share_cell, text};
+use super::words::{count_cell, height, on_paper, percent, rest, share_cell, text};
 use super::{Section, plot};
 
 pub(super) fn software(survey: &Survey) -> Option<Section> {
@@ -31,6 +31,7 @@ pub(super) fn software(survey: &Survey) -> Option<Section> {
                 (count_cell(software.rows.count))
             } } }
         } }
+        (on_paper(ranking.entries.len()))
         (rest(ranking, "kind", "rows"))
     };
     Some(Section { id: "software", title: "Software", body })
@@ -64,6 +65,7 @@ pub(super) fn providers(survey: &Survey) -> Option<Section> {
                 (share_cell(&provider.undetermined))
             } } }
         } }
+        (on_paper(ranking.entries.len()))
         (rest(ranking, "provider", "rows"))
     };
     Some(Section { id: "providers", title: "Providers", body })

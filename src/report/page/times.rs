@@ -57,7 +57,7 @@ fn one(id: &str, title: &str, distribution: &Distribution) -> Markup {
         }
         details {
             summary { "The numbers" }
-            div.scroll { table.narrow {
+            div.bins { table {
                 thead { tr { th.number scope="col" { "from" } th.number scope="col" { "below" } th.number scope="col" { "servers" } } }
                 tbody { @for bin in distribution.bins.iter().filter(|bin| bin.servers > 0) { tr {
                     td.number { (number(bin.from)) " ms" }

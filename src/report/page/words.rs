@@ -77,6 +77,11 @@ pub(super) fn height(rows: usize) -> &'static str {
     if rows > 30 { "scroll tall" } else { "scroll" }
 }
 
+/// What paper says below a table that it has not all of.
+pub(super) fn on_paper(rows: usize) -> Markup {
+    html! { @if rows > 50 { p.on-paper.soft { "Paper has the first 50 of these " (number(rows as u64)) "." } } }
+}
+
 /// A point in time out of a file, for people.
 pub(super) fn moment(time: &str) -> Markup {
     html! { @match time.parse::<Timestamp>() {
