@@ -44,7 +44,7 @@ pub struct Texts<'a> {
     pub exchange: &'a str,
     /// The address.
     pub address: &'a str,
-    /// The reverse names, joined by `;`.
+    /// The reverse names, joined by `;`, with `\` before what is no border between two.
     pub ptr: &'a str,
     /// The introduction.
     pub introduction: &'a str,
@@ -65,6 +65,20 @@ pub struct Texts<'a> {
 }
 
 impl<'a> Texts<'a> {
+    /// The reverse names, with a space between two.
+    pub fn ptr_names(&self) -> String {
+        let mut names = String::with_capacity(self.ptr.len());
+        let mut symbols = self.ptr.chars();
+        while let Some(symbol) = symbols.next() {
+            match symbol {
+                ';' => names.push(' '),
+                '\\' => names.extend(symbols.next()),
+                plain => names.push(plain),
+            }
+        }
+        names
+    }
+
     /// The blocklists that have the address, each once for each of its codes.
     pub fn listed(&self) -> impl Iterator<Item = &'a str> + use<'a> {
         items(self.listed).map(|item| item.split_once('=').map_or(item, |(zone, _)| zone))

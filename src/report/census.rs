@@ -88,11 +88,11 @@ pub(super) struct Seen {
     pub(super) tls: Option<TlsStatus>,
     pub(super) trust: Option<CertTrust>,
     pub(super) failure: Option<TlsFailure>,
-    /// Hashes of texts; 0 for none.
-    pub(super) version: u64,
-    pub(super) software: u64,
+    /// The hash of its text.
+    pub(super) version: Option<u64>,
     pub(super) connect_ms: Option<u32>,
-    pub(super) greeting_ms: Option<u32>,
+    /// Milliseconds to the greeting, and the hash of the software that it tells.
+    pub(super) greeted: Option<(u32, u64)>,
 }
 
 const _: () = assert!(Code::ALL.len() <= 3 * 64, "there is a bit for each code");
@@ -102,15 +102,14 @@ impl Seen {
         worsen(&mut self.verdicts, later.verdicts);
         self.codes.iter_mut().zip(later.codes).for_each(|(own, later)| *own |= later);
         self.listed |= later.listed;
-        self.ptr = later.ptr.or(self.ptr);
-        // What one session said is kept together.
-        if later.tls.is_some() {
-            (self.tls, self.trust, self.failure, self.version) = (later.tls, later.trust, later.failure, later.version);
-        }
-        self.connect_ms = later.connect_ms.or(self.connect_ms);
-        if later.greeting_ms.is_some() {
-            (self.greeting_ms, self.software) = (later.greeting_ms, later.software);
-        }
+        // The best says it, so that the order of the rows does not matter.
+        self.ptr = least(self.ptr, later.ptr);
+        self.tls = least(self.tls, later.tls);
+        self.trust = least(self.trust, later.trust);
+        self.failure = least(self.failure, later.failure);
+        self.version = least(self.version, later.version);
+        self.connect_ms = least(self.connect_ms, later.connect_ms);
+        self.greeted = least(self.greeted, later.greeted);
     }
 
     /// Whether a row of it has this finding.
@@ -450,10 +449,9 @@ impl Census {
             tls: sighting.tls,
             trust: sighting.trust,
             failure: sighting.tls_failure,
-            version: hash(sighting.texts.tls_version),
-            software: hash(sighting.texts.software),
+            version: Some(sighting.texts.tls_version).filter(|version| !version.is_empty()).map(hash),
             connect_ms: sighting.connect_ms,
-            greeting_ms: sighting.greeting_ms,
+            greeted: sighting.greeting_ms.map(|ms| (ms, hash(sighting.texts.software))),
         };
         let hash = hash_of(server.address);
         self.servers.add(hash, seen, Seen::join);
@@ -503,7 +501,7 @@ impl Census {
             target: text(texts.target),
             exchange: text(texts.exchange),
             address: text(texts.address),
-            ptr: text(texts.ptr).replace(';', " "),
+            ptr: text(&texts.ptr_names()),
             introduction: text(texts.introduction),
             greeting: text(texts.greeting),
             basis: sighting.basis,
@@ -659,11 +657,16 @@ fn network(address: IpAddr, hash: u64) -> (IpNet, usize) {
     }
 }
 
-/// A text's hash, the same in every run of the program; 0 for none.
-pub(super) fn hash(text: &str) -> u64 {
-    if text.is_empty() {
-        return 0;
+/// The lesser of two that may not be there.
+fn least<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
+}
+
+/// A text's hash, the same in every run of the program.
+pub(super) fn hash(text: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     key(text).hash(&mut hasher);
     hasher.finish()
@@ -693,4 +696,172 @@ fn bump(counts: &mut [u64], at: usize) {
 
 fn add_all(own: &mut [u64], other: &[u64]) {
     own.iter_mut().zip(other).for_each(|(own, other)| *own += other);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::gist::{Gist, Server};
+    use crate::model::sighting::Texts;
+    use crate::model::words::TargetKind;
+    use crate::report::sum::Frame;
+    use crate::report::survey::Survey;
+
+    fn settings(worst: usize) -> Settings {
+        let severity = |code: Code, _| match code {
+            Code::MxNoIpv6 => Severity::Info,
+            Code::SmtpNoStarttls => Severity::Warning,
+            _ => Severity::Error,
+        };
+        Settings { worst, severity }
+    }
+
+    fn survey(census: Census) -> Survey {
+        census.survey(Frame {
+            made_by: String::new(),
+            title: String::new(),
+            runs: Vec::new(),
+            notes: Vec::new(),
+            rules: Vec::new(),
+            explain: |_| [""; 3],
+            health: <_>::default(),
+        })
+    }
+
+    /// A row of this target, with this exchange and server, and what its rules came to.
+    fn row<'a>(target: u64, preference: u16, exchange: &'a str, address: &'a str, verdict: Verdict) -> Sighting<'a> {
+        let verdicts = [verdict; Rule::ALL.len()];
+        let failing = verdict == Verdict::Fail;
+        let server =
+            Server { address: address.parse().unwrap(), connect: ConnectStatus::Open, asked: true, listed: failing };
+        Sighting {
+            gist: Gist {
+                target,
+                kind: TargetKind::Domain,
+                preference: Some(preference),
+                server: Some(server),
+                verdicts,
+                overall: Overall::of(&verdicts),
+            },
+            place: hash(&format!("{target} {exchange} {address}")),
+            basis: Some(Basis::Announced),
+            causes: if verdict == Verdict::Unknown { &[(Rule::Exists, Cause::Servfail)] } else { &[] },
+            findings: if failing { &[Code::HeloNxdomain, Code::MxNoIpv6] } else { &[Code::SmtpNoStarttls] },
+            ptr_class: Some(if failing { PtrClass::GenericDynamic } else { PtrClass::Named }),
+            tls: Some(if failing { TlsStatus::NotAsked } else { TlsStatus::Ok }),
+            trust: (!failing).then_some(CertTrust::SelfSigned),
+            tls_failure: None,
+            connect_ms: Some(u32::from(preference)),
+            greeting_ms: Some(2 * u32::from(preference)),
+            texts: Texts {
+                target: "example.org",
+                exchange,
+                address,
+                listed: if failing { "bl.example=127.0.0.2;bl.example=127.0.0.4" } else { "" },
+                counted: if failing { "bl.example" } else { "" },
+                silent: if failing { "" } else { "other.example=timeout" },
+                software: if failing { "exim" } else { "" },
+                tls_version: if failing { "" } else { "TLSv1.3" },
+                scanned_at: "2026-12-01T02:47:46.264Z",
+                ..Texts::default()
+            },
+        }
+    }
+
+    fn rows() -> Vec<Sighting<'static>> {
+        vec![
+            row(1, 20, "mx.one.example.org", "192.0.2.1", Verdict::Fail),
+            row(1, 10, "mx.two.example.co.uk", "192.0.2.2", Verdict::Pass),
+            row(1, 10, "mx.two.example.co.uk", "2001:db8::2", Verdict::Unknown),
+            row(2, 5, "198.51.100.38", "198.51.100.38", Verdict::Fail),
+            row(3, 10, "mx.two.example.co.uk", "192.0.2.2", Verdict::Fail),
+            row(3, 10, "mx.one.example.org", "192.0.2.1", Verdict::Pass),
+            row(3, 10, "mx.two.example.co.uk", "192.0.2.3", Verdict::Na),
+        ]
+    }
+
+    fn census(rows: &[Sighting<'_>], before: usize) -> Census {
+        let mut census = Census::new(settings(2), 0);
+        for (at, row) in rows.iter().enumerate() {
+            census.add((before + at + 1) as u64, row);
+        }
+        census
+    }
+
+    #[test]
+    fn pieces_cut_anywhere_come_to_the_survey_of_the_whole() {
+        let rows = rows();
+        let whole = survey(census(&rows, 0));
+        assert_eq!((whole.totals.rows, whole.totals.targets, whole.totals.servers), (7, 3, 5));
+        for one in 0..=rows.len() {
+            for other in one..=rows.len() {
+                let mut joined = census(&rows[..one], 0);
+                joined.join(census(&rows[one..other], one));
+                joined.join(census(&rows[other..], other));
+                assert_eq!(survey(joined), whole, "cut at {one} and {other}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_target_counts_once_for_each_provider_and_a_server_once_for_all_its_rows() {
+        let told = survey(census(&rows(), 0));
+        let providers: Vec<(&str, u64, u64, u64)> = told
+            .providers
+            .entries
+            .iter()
+            .map(|provider| (&*provider.domain, provider.rows, provider.targets.count, provider.misconfigured.count))
+            .collect();
+        assert_eq!(providers, [("example.co.uk", 4, 2, 1), ("example.org", 2, 2, 1), ("198.51.100.38", 1, 1, 1)]);
+        assert!(told.providers.entries.iter().all(|provider| provider.targets.of == 3));
+        // Of the domains the first fails by its backup only, which does not count.
+        let domain = &told.levels[1];
+        assert_eq!((domain.by, domain.counted), ("domain", 3));
+        assert_eq!((domain.overall.misconfigured.count, domain.overall.undetermined.count), (2, 1));
+        let server = &told.levels[2].overall;
+        let counts = [server.conformant.count, server.misconfigured.count, server.undetermined.count, server.na];
+        assert_eq!(counts, [0, 3, 1, 1]);
+        let network = &told.networks.entries[0];
+        assert_eq!(
+            (&*network.network, network.servers, network.failing_servers, network.rows, network.failing),
+            ("192.0.2.0/24", 3, 2, 5, 2)
+        );
+        assert_eq!(network.findings, [(Code::HeloNxdomain, 2), (Code::SmtpNoStarttls, 3)]);
+        let found = told.findings.iter().find(|found| found.code == Code::HeloNxdomain).unwrap();
+        assert_eq!((found.rows.count, found.servers.count, found.servers.of), (3, 3, 5));
+        let lists: Vec<(&str, u64, u64, u64)> = told
+            .blocklists
+            .lists
+            .entries
+            .iter()
+            .map(|list| (&*list.list, list.listed, list.counted, list.silent))
+            .collect();
+        assert_eq!(lists, [("bl.example", 3, 3, 0), ("other.example", 0, 0, 4)]);
+        // A server that has done STARTTLS once can do it.
+        assert_eq!(told.tls.status[TlsStatus::Ok as usize].servers.count, 4);
+        assert_eq!((told.greeting_ms.servers, told.greeting_ms.longest), (5, Some(20)));
+        let worst: Vec<u64> = told.worst.rows.iter().map(|row| row.row).collect();
+        assert_eq!((worst, told.worst.of), (vec![1, 4], 3));
+    }
+
+    #[test]
+    fn rows_of_two_files_are_of_two_targets_and_told_as_repeated() {
+        let rows = rows();
+        let mut both = census(&rows, 0);
+        let mut other = Census::new(settings(2), 1);
+        rows.iter().zip(1..).skip(4).for_each(|(row, number)| other.add(number, row));
+        both.join(other);
+        let told = survey(both);
+        assert_eq!((told.totals.targets, told.totals.repeated, told.totals.servers), (4, 3, 5));
+        assert!(told.notes[0].starts_with("3 rows are of the same target"), "{:?}", told.notes);
+        let worst: Vec<(usize, u64)> = told.worst.rows.iter().map(|row| (row.run, row.row)).collect();
+        assert_eq!(worst, [(0, 1), (0, 4)]);
+    }
+
+    #[test]
+    fn a_long_text_is_cut_between_two_characters() {
+        assert_eq!(head("abc", 3), "abc");
+        assert_eq!(head("a\u{e9}\u{e9}", 4), "a\u{e9}");
+        assert_eq!(head("\u{1f600}x", 3), "");
+    }
 }

@@ -83,7 +83,7 @@ impl Census {
             unknown_why: self.unknown_why(),
             findings: self.found(&seen, frame.explain),
             ptr_class,
-            greeting_ms: distribution(|seen| seen.greeting_ms),
+            greeting_ms: distribution(|seen| seen.greeted.map(|(ms, _)| ms)),
             connect_ms: distribution(|seen| seen.connect_ms),
             worst,
             blocklists: Blocklists {
@@ -229,7 +229,7 @@ fn by_hash(seen: &[Seen], of: impl Fn(&Seen) -> Option<u64>) -> (BTreeMap<u64, u
 }
 
 fn versions(ranked: Ranked<String, u64>, seen: &[Seen]) -> Vec<Counted<String>> {
-    let (servers, all_servers) = by_hash(seen, |seen| Some(seen.version).filter(|version| *version != 0));
+    let (servers, all_servers) = by_hash(seen, |seen| seen.version);
     let all = ranked.keys.iter().map(|(_, rows)| rows).sum();
     let version = |(word, rows): (String, u64)| Counted {
         rows: Share::of(rows, all),
@@ -249,7 +249,7 @@ fn ranking<K, V, T>(ranked: Ranked<K, V>, entry: impl FnMut((K, V)) -> T) -> Ran
 }
 
 fn software(ranked: Ranked<String, u64>, greeted: u64, seen: &[Seen]) -> Ranking<Software> {
-    let (servers, all_servers) = by_hash(seen, |seen| seen.greeting_ms.map(|_| seen.software));
+    let (servers, all_servers) = by_hash(seen, |seen| seen.greeted.map(|(_, software)| software));
     ranking(ranked, |(name, rows)| Software {
         rows: Share::of(rows, greeted),
         servers: Share::of(servers.get(&hash(&name)).copied().unwrap_or(0), all_servers),

@@ -329,7 +329,7 @@ pub struct Counted<T> {
     pub word: T,
     /// Rows, of those that say any.
     pub rows: Share,
-    /// Servers, of those of which any is known; of several rows the last says it.
+    /// Servers, of those of which any is known; of several rows the best says it: the word declared first.
     pub servers: Share,
 }
 
@@ -399,7 +399,7 @@ pub struct Health {
     pub off_since: Option<i64>,
 }
 
-/// How long something took, of servers: each counts once, by its last row.
+/// How long something took, of servers: each counts once, by the row of least time.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Distribution {
     /// Servers of which it is known.

@@ -73,7 +73,7 @@ impl Table {
         self.0.write_record(cells).expect("memory takes any record, and all have the same number of cells");
     }
 
-    fn full(&mut self, head: [&str; 4], figures: [String; 5], text: &str) {
+    fn full(&mut self, head: [&str; 4], figures: &[String; 5], text: &str) {
         let safe = |text: &str| cell(text, Formulas::Neutralised).into_owned();
         self.record(&[&head.map(safe)[..], &figures[..], &[safe(text)]].concat());
     }
@@ -82,16 +82,16 @@ impl Table {
         let figure = |figure: Option<f64>| figure.map_or_else(String::new, |figure| figure.to_string());
         let figures =
             [share.count.to_string(), share.of.to_string(), figure(share.share), figure(share.low), figure(share.high)];
-        self.full([table, level, key, what], figures, "");
+        self.full([table, level, key, what], &figures, "");
     }
 
     fn count(&mut self, table: &str, level: &str, key: &str, what: &str, count: u64) {
         let figures = [Some(count.to_string()), None, None, None, None].map(Option::unwrap_or_default);
-        self.full([table, level, key, what], figures, "");
+        self.full([table, level, key, what], &figures, "");
     }
 
     fn text(&mut self, table: &str, level: &str, key: &str, what: &str, text: &str) {
-        self.full([table, level, key, what], <_>::default(), text);
+        self.full([table, level, key, what], &<_>::default(), text);
     }
 }
 
