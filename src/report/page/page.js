@@ -3,7 +3,7 @@
 // no markup is made here.
 (() => {
   // Rows that stand in the document at a time: a filter answers at once however many there are.
-  const PAGE = 200;
+  const PAGE = 100;
   const collator = new Intl.Collator("en", { numeric: true });
 
   const value = (row, column) => {
@@ -85,7 +85,7 @@
     text.focus();
   });
   more.addEventListener("click", () => {
-    limit += 5 * PAGE;
+    limit += 4 * PAGE;
     draw();
   });
   for (const hidden of document.querySelectorAll(".controls[hidden]")) hidden.hidden = false;
