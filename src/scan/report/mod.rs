@@ -149,30 +149,34 @@ fn survey(job: &Job) -> Result<Survey, Fault> {
     Ok(survey)
 }
 
-/// Counts the rows of a file: while some are counted, the next are read.
+/// Counts the rows of a file: while some are counted, the counts of those before are joined, and the next are read.
 fn count(pieces: &mut Pieces, path: &Path, settings: Settings, number: usize) -> Result<Census, Fault> {
     let most = rayon::current_num_threads() * EACH;
-    let mut read = |so_far: usize| -> Result<Vec<Piece>, Fault> {
-        let mut batch = Vec::with_capacity(so_far);
-        while batch.len() < so_far {
-            let Some(piece) = pieces.next_piece(PIECE)? else { break };
-            batch.push(piece);
-        }
-        Ok(batch)
-    };
     let mut all = Census::new(settings, number);
-    let mut batch = read(most)?;
-    while !batch.is_empty() {
+    let (mut batch, mut counted): (_, Vec<Result<Census, Fault>>) = (next(pieces, most)?, Vec::new());
+    while !batch.is_empty() || !counted.is_empty() {
         let count = |piece| count_piece(piece, path, settings, number);
-        let (next, counted) =
-            rayon::join(|| read(most), || batch.into_par_iter().map(count).collect::<Vec<Result<Census, Fault>>>());
-        // What is wrong with earlier rows is told before what is wrong with later ones.
-        for census in counted {
-            all.join(census?);
-        }
-        batch = next?;
+        let (ahead, now) = rayon::join(
+            || {
+                // What is wrong with earlier rows is told before what is wrong with later ones.
+                counted.into_iter().try_for_each(|census| census.map(|census| all.join(census)))?;
+                next(pieces, most)
+            },
+            || batch.into_par_iter().map(count).collect(),
+        );
+        (batch, counted) = (ahead?, now);
     }
     Ok(all)
+}
+
+/// The next pieces.
+fn next(pieces: &mut Pieces, most: usize) -> Result<Vec<Piece>, Fault> {
+    let mut batch = Vec::with_capacity(most);
+    while batch.len() < most {
+        let Some(piece) = pieces.next_piece(PIECE)? else { break };
+        batch.push(piece);
+    }
+    Ok(batch)
 }
 
 fn count_piece(mut piece: Piece, path: &Path, settings: Settings, number: usize) -> Result<Census, Fault> {
