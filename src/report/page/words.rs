@@ -58,8 +58,18 @@ pub(super) fn count_cell(count: u64) -> Markup {
     html! { td.number data-sort=(count) { (number(count)) } }
 }
 
-/// A text out of a file: whatever it is, it is text, it turns nothing around it, and it is not endless.
+/// A text out of a file: whatever it is, it is text, it turns nothing around it, and it is not endless. Most are as CSV escapes
+/// them; values of a manifest are as they stood there.
 pub(super) fn text(words: &str) -> Markup {
+    let steers = |symbol: char| {
+        symbol.is_control()
+            || matches!(symbol, '\u{061C}' | '\u{200E}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+    };
+    if words.contains(steers) {
+        let shown =
+            |symbol: char| if steers(symbol) { symbol.escape_unicode().to_string() } else { symbol.to_string() };
+        return text(&words.chars().map(shown).collect::<String>());
+    }
     html! { bdi.text { @match words.char_indices().nth(SHOWN) {
         Some((end, _)) => { (words.get(..end).unwrap_or_default()) "…" }
         None => (words)
@@ -147,6 +157,7 @@ mod tests {
     #[test]
     fn a_text_is_escaped_and_cut_between_characters() {
         assert_eq!(text("</td><b a=\"&").into_string(), "<bdi class=\"text\">&lt;/td&gt;&lt;b a=&quot;&amp;</bdi>");
+        assert_eq!(text("a\u{202e}\0b").into_string(), "<bdi class=\"text\">a\\u{202e}\\u{0}b</bdi>");
         let long = "é".repeat(SHOWN + 1);
         assert_eq!(text(&long).into_string(), format!("<bdi class=\"text\">{}…</bdi>", "é".repeat(SHOWN)));
     }
