@@ -42,8 +42,10 @@ const STAYS_IN: &[(&str, &[&str])] = &[
     ("clap", &["src/cli/", "src/main.rs"]),
     ("clap_complete", &["src/cli/", "src/main.rs"]),
     ("clap_mangen", &["src/cli/pages.rs"]),
+    ("data_encoding", &["src/report/page/"]),
     ("governor", &["src/probe/budget.rs"]),
     ("indicatif", &["src/scan/progress.rs"]),
+    ("maud", &["src/report/page/"]),
     ("mimalloc", &["src/main.rs"]),
     ("prometheus", &["src/scan/metrics/"]),
     ("psl", &["src/model/tables/"]),
@@ -57,6 +59,7 @@ const STAYS_IN: &[(&str, &[&str])] = &[
     // An event stands where somebody asks or runs; what is pure has none.
     ("tracing", &["src/log.rs", "src/probe/", "src/scan/"]),
     ("tracing_subscriber", &["src/log.rs"]),
+    ("svg", &["src/report/page/plot.rs"]),
     // In `judge` only for its cases, which are files.
     ("toml", &["src/cli/file.rs", "src/cli/show.rs", "src/probe/dnsbl/", "src/judge/cases/"]),
 ];

@@ -16,6 +16,8 @@ use clap::{Args, ValueEnum};
                   unknown is a share of its own. Of very many servers a sample is counted, and of very many providers or networks \
                   those of most rows: the report says so, and by how much a count may be wrong.\n\
                   csv is one table in long form, a figure a record: table, level, key, what, count, of, share, low, high, text.\n\
+                  html is one page that needs nothing beside it and no network, for a screen, a phone and paper.\n\
+                  For a browser:   mxcensus report census.parquet -o page.html\n\
                   For a terminal:  mxcensus report census.parquet | less\n\
                   For a script:    mxcensus report part-*.csv.zst --format json | jq '.levels[] | select(.by == \"domain\")'\n\
                   For a paper:     mxcensus report census/ -o tables.csv    # table == \"verdict\" and level == \"server\"\n\
@@ -28,7 +30,7 @@ pub struct Report {
     /// Where the report goes; `-` is stdout [default: stdout]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// How it is told [default: by the name of FILE (.json, .csv, else text)]
+    /// How it is told [default: by the name of FILE (.html, .json, .csv, else text)]
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub format: Option<ReportFormat>,
     /// Its heading [default: the name of the file]
@@ -47,6 +49,8 @@ pub struct Report {
 pub enum ReportFormat {
     /// For a terminal.
     Text,
+    /// A page for a browser, with nothing beside it.
+    Html,
     /// All of it, for programs.
     Json,
     /// Its tables.

@@ -111,7 +111,7 @@ pub enum Error {
     #[error("changes are told as text, csv or jsonl, and the name of {} does not go with that; end it in .txt, .csv or .jsonl", .0.display())]
     ChangesName(PathBuf),
     /// A report into a file whose name says another form, or none.
-    #[error("a report is told as text, json or csv, and the name of {} does not go with that: end it in .txt, .json or .csv, or give --format", .0.display())]
+    #[error("a report is told as text, html, json or csv, and the name of {} does not go with that: end it in .txt, .html, .json or .csv, or give --format", .0.display())]
     ReportName(PathBuf),
     /// `--relay`.
     #[error("--relay {0:?} is no network: write one such as 192.0.2.0/24")]
@@ -470,6 +470,7 @@ pub fn report(args: Report) -> Result<report::Job, Error> {
     let ending =
         output.as_deref().and_then(Path::extension).map(|ending| ending.to_string_lossy().to_ascii_lowercase());
     let named = match ending.as_deref() {
+        Some("html") => Some(report::Format::Html),
         Some("json") => Some(report::Format::Json),
         Some("csv") => Some(report::Format::Csv),
         Some("txt") => Some(report::Format::Text),
@@ -477,6 +478,7 @@ pub fn report(args: Report) -> Result<report::Job, Error> {
     };
     let given = args.format.map(|format| match format {
         ReportFormat::Text => report::Format::Text,
+        ReportFormat::Html => report::Format::Html,
         ReportFormat::Json => report::Format::Json,
         ReportFormat::Csv => report::Format::Csv,
     });

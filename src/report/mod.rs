@@ -5,6 +5,7 @@
 pub mod census;
 mod heavy;
 mod levels;
+pub mod page;
 #[cfg(test)]
 pub(crate) mod sample;
 pub mod sum;

@@ -1,5 +1,5 @@
 //! What runs came to, told to people and programs (`report`).
-//! Comes in: files of rows of any form, and the manifests beside them. Goes out: a survey, as text, JSON or tables.
+//! Comes in: files of rows of any form, and the manifests beside them. Goes out: a survey, as text, page, JSON or tables.
 //! One thread reads a piece of a file after another, all processors count them, and the counts are joined in the order of the pieces,
 //! so that they do not depend on who was faster. Memory holds a few pieces and the counts.
 
@@ -25,7 +25,7 @@ use crate::output::{self, Lock, is_dangerous};
 use crate::report::census::{Census, Settings};
 use crate::report::sum::Frame;
 use crate::report::survey::{About, Survey};
-use crate::report::text;
+use crate::report::{page, text};
 
 /// Bytes of lines in a piece.
 const PIECE: usize = 4 << 20;
@@ -37,6 +37,8 @@ const EACH: usize = 2;
 pub enum Format {
     /// For a terminal.
     Text,
+    /// For a browser.
+    Html,
     /// All of it, for programs.
     Json,
     /// Its tables, a figure a record.
@@ -101,6 +103,7 @@ pub fn run(job: &Job) -> Result<(), Fault> {
     let survey = survey(job)?;
     let bytes = match job.format {
         Format::Text => text::text(&survey, job.colour).into_bytes(),
+        Format::Html => page::html(&survey).into_bytes(),
         Format::Json => json(&survey).into_bytes(),
         Format::Csv => tables::csv(&survey),
     };
