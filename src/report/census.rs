@@ -1,5 +1,5 @@
 //! Counts of very many rows, made by several threads.
-//! Comes in: sightings, those of one target in a row; and the counts of the rows that follow. Goes out: a [`Survey`].
+//! Comes in: sightings, those of one target in a row; and the counts of the rows that follow. Goes out: a `Survey`.
 //! Joined in their order, the counts of pieces are those of the whole, wherever it was cut. Memory is bounded: servers are sampled,
 //! and of keys without end (software, providers, blocklists, networks) those that weigh most are kept.
 
