@@ -179,6 +179,23 @@ fn rows_are_filtered_and_sorted_also_from_the_keyboard() {
 }
 
 #[test]
+fn without_script_all_rows_are_there_and_nothing_that_would_not_work() {
+    let folder = Folder::new();
+    folder.rows();
+    let page = folder.report("scan.jsonl");
+    browse(&page, async |browser| {
+        let all = browser.ask("document.querySelectorAll('#worst tbody tr').length").await;
+        let buttons = "[...document.querySelectorAll('button, input, select')].filter(control => control.offsetHeight > 0).length";
+        assert_ne!(browser.ask(buttons).await, json!(0));
+        browser.tell("Emulation.setScriptExecutionDisabled", json!({ "value": true })).await;
+        browser.open().await;
+        assert_eq!(browser.ask("document.querySelectorAll('#worst tbody tr').length").await, all);
+        assert_eq!(browser.ask(buttons).await, json!(0));
+        assert_eq!(browser.console().await, Vec::<String>::new());
+    });
+}
+
+#[test]
 fn a_page_fits_a_phone_follows_the_night_and_prints() {
     let folder = Folder::new();
     folder.rows();
