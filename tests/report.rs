@@ -199,7 +199,7 @@ fn the_table_has_every_figure_of_the_survey() {
     folder.scan("rows.csv", &["--no-starttls"]);
     let told = folder.report(&["rows.csv"], &["-o", &folder.text("tables.csv")]);
     assert_eq!(told.status.code(), Some(0), "{}", stderr(&told));
-    assert!(stderr(&told).contains(" rows of 1 files told in "), "{}", stderr(&told));
+    assert!(stderr(&told).contains(" rows of 1 file told in "), "{}", stderr(&told));
     let survey = folder.survey(&["rows.csv"]);
     let mut reader = csv::Reader::from_path(folder.path("tables.csv")).unwrap();
     let header: Vec<String> = reader.headers().unwrap().iter().map(str::to_owned).collect();
@@ -362,6 +362,9 @@ fn what_cannot_be_read_is_said_in_one_line_and_leaves_nothing() {
     refused(&["rows.csv"], &["-o", &folder.text("rows.csv")], "rows.csv");
     refused(&["rows.csv"], &["-o", &folder.text("out.csv"), "--format", "json"], "does not go with that");
     refused(&["rows.csv"], &["-o", &folder.text("out.pdf")], "does not go with that");
+    refused(&["rows.csv"], &["-o", &folder.text("nowhere/out.json")], "there is no directory");
+    fs::create_dir(folder.path("folder.json")).unwrap();
+    refused(&["rows.csv"], &["-o", &folder.text("folder.json")], "is a directory");
     let left = fs::read_dir(folder.path("")).unwrap().map(|entry| entry.unwrap().file_name());
     assert!(left.into_iter().all(|name| !name.to_string_lossy().starts_with("out.")), "something is left");
 }

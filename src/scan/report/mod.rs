@@ -99,6 +99,7 @@ pub fn run(job: &Job) -> Result<(), Fault> {
     let _lock = file.map(Lock::take).transpose().map_err(Fault::Open)?.flatten();
     // An interrupted scan of that name would lose what it has.
     file.map(|path| Before::of(path, false, &Value::Null)).transpose()?;
+    file.map(room).transpose().map_err(Fault::Open)?;
     let survey = survey(job)?;
     let bytes = match job.format {
         Format::Text => text::text(&survey, job.colour).into_bytes(),
@@ -109,10 +110,21 @@ pub fn run(job: &Job) -> Result<(), Fault> {
     output::replace_or_print(job.output.as_deref(), &bytes)?;
     if let Some(path) = job.output.as_deref().filter(|_| !job.quiet) {
         let (rows, files) = (survey.totals.rows, survey.runs.len());
+        let files = if files == 1 { "1 file".to_owned() } else { format!("{files} files") };
         let notes = if survey.notes.is_empty() { "" } else { ", with notes that should be read first" };
-        say_plainly(&one_line(&format!("{rows} rows of {files} files told in {}{notes}", path.display())));
+        say_plainly(&one_line(&format!("{rows} rows of {files} told in {}{notes}", path.display())));
     }
     Ok(())
+}
+
+/// That there is room for a file of this name: better said before all rows are read than after.
+fn room(path: &Path) -> Result<(), output::Error> {
+    let path = path.to_owned();
+    match path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
+        Some(directory) => Err(output::Error::NoDirectory { directory: directory.to_owned(), path }),
+        None if path.is_dir() => Err(output::Error::IsDirectory { path }),
+        None => Ok(()),
+    }
 }
 
 /// The survey of all files.
@@ -204,7 +216,8 @@ fn explain(code: Code) -> [&'static str; 3] {
 
 fn title(files: &[PathBuf]) -> String {
     match files {
-        [one] => format!("Mail servers: {}", one.display()),
+        [one] if one.as_os_str() != "-" => format!("Mail servers: {}", one.display()),
+        [_] => "Mail servers".to_owned(),
         _ => format!("Mail servers: {} files", files.len()),
     }
 }
