@@ -174,6 +174,35 @@ fn rows_are_filtered_and_sorted_also_from_the_keyboard() {
         target.send_keys(Key::Space).await.unwrap();
         assert!(text(&browser.ask(SHOWN).await).is_sorted_by(|one, next| one >= next));
         assert_eq!(browser.ask(order).await, json!("descending"));
+
+        // Shares are numbers: 0.2 is more than 0.11.
+        let share = browser.driver.find(By::Css("#networks th:nth-child(4) button")).await.unwrap();
+        for sign in [1.0, -1.0] {
+            share.send_keys(Key::Enter).await.unwrap();
+            let shares = browser
+                .ask("[...document.querySelectorAll('#networks tbody tr')].map(row => +row.cells[3].dataset.sort)")
+                .await;
+            let shares: Vec<f64> =
+                shares.as_array().unwrap().iter().map(|share| share.as_f64().unwrap() * sign).collect();
+            assert!(shares.len() > 2 && shares.is_sorted_by(|one, next| one >= next), "{shares:?}");
+        }
+        assert_eq!(browser.console().await, Vec::<String>::new());
+    });
+}
+
+#[test]
+fn without_script_all_rows_are_there_and_nothing_that_would_not_work() {
+    let folder = Folder::new();
+    folder.rows();
+    let page = folder.report("scan.jsonl");
+    browse(&page, async |browser| {
+        let all = browser.ask("document.querySelectorAll('#worst tbody tr').length").await;
+        let buttons = "[...document.querySelectorAll('button, input, select')].filter(control => control.offsetHeight > 0).length";
+        assert_ne!(browser.ask(buttons).await, json!(0));
+        browser.tell("Emulation.setScriptExecutionDisabled", json!({ "value": true })).await;
+        browser.open().await;
+        assert_eq!(browser.ask("document.querySelectorAll('#worst tbody tr').length").await, all);
+        assert_eq!(browser.ask(buttons).await, json!(0));
         assert_eq!(browser.console().await, Vec::<String>::new());
     });
 }

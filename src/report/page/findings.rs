@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::super::survey::{Found, Survey};
-use super::words::{count_cell, percent, sentence, share_cell, word};
+use super::words::{count_cell, percent, phrase, sentence, share_cell, word};
 use super::{Section, plot};
 
 /// So many stand in sight; the others are one click away.
@@ -33,7 +33,7 @@ fn table(findings: &[Found]) -> Markup {
                 th scope="col" { "finding" }
                 th.number scope="col" { "rows" }
                 th.number scope="col" { "share" }
-                th scope="col" {}
+                td {}
                 th.number scope="col" { "of servers" }
                 th scope="col" { "what it means, and how to mend it" }
             } }
@@ -43,7 +43,7 @@ fn table(findings: &[Found]) -> Markup {
                 td.number { (percent(found.rows.share)) }
                 td.drawn { (plot::share("bar", found.rows.share.unwrap_or(0.0))) }
                 (share_cell(&found.servers))
-                td.prose { (sentence(found.meaning)) " " span.soft { (sentence(found.why)) } br; strong { "Mend: " } (found.remedy) "." }
+                td.prose { (sentence(found.meaning)) " " span.soft { (sentence(found.why)) } br; strong { "Mend: " } (phrase(found.remedy)) "." }
             } } }
         } }
     }

@@ -4,7 +4,7 @@ use maud::html;
 
 use super::super::survey::Survey;
 use super::Section;
-use super::words::number;
+use super::words::{number, phrase};
 
 pub(super) fn section(survey: &Survey) -> Section {
     let sampled = survey.levels.iter().filter(|level| level.one_of > 1);
@@ -20,7 +20,7 @@ pub(super) fn section(survey: &Survey) -> Section {
             } }
             tbody { @for about in &survey.rules { tr {
                 th.nowrap scope="row" { (about.id) " " (about.rule) }
-                td { (about.asks) } td { (about.pass) } td { (about.fail) } td { (about.unknown) } td { (about.na) }
+                @for words in [about.asks, about.pass, about.fail, about.unknown, about.na] { td { (phrase(words)) } }
             } } }
         } }
         p { "“Conformant” is who passes all of the first five, “misconfigured” who fails any, “undetermined” who fails none and of whom

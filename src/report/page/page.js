@@ -6,10 +6,14 @@
   const PAGE = 100;
   const collator = new Intl.Collator("en", { numeric: true });
 
+  // A number where the cell says one, else text, in which 9 comes before 10.
   const value = (row, column) => {
     const cell = row.cells[column];
-    return cell.dataset.sort ?? cell.textContent;
+    const { sort } = cell.dataset;
+    if (sort === undefined) return cell.textContent;
+    return sort === "" || Number.isNaN(Number(sort)) ? sort : Number(sort);
   };
+  const compare = (a, b) => (typeof a === "number" && typeof b === "number" ? a - b : collator.compare(a, b));
 
   const sortable = (table, show) => {
     const body = table.tBodies[0];
@@ -30,7 +34,7 @@
         const sign = order === "ascending" ? 1 : -1;
         show((rows) => {
           const keyed = rows.map((row) => [value(row, column), row]);
-          keyed.sort(([a], [b]) => sign * collator.compare(a, b));
+          keyed.sort(([a], [b]) => sign * compare(a, b));
           return keyed.map(([, row]) => row);
         }, body);
       });

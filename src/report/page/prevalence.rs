@@ -150,7 +150,7 @@ pub(super) fn unknown(survey: &Survey) -> Option<Section> {
                 th scope="col" { "cause" }
                 th.number scope="col" { "verdicts" }
                 th.number scope="col" { "share" }
-                th scope="col" {}
+                td {}
                 th scope="col" { "rules" }
             } }
             tbody { @for unknown in &survey.unknown_why { tr {

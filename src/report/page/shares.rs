@@ -20,7 +20,7 @@ pub(super) fn software(survey: &Survey) -> Option<Section> {
                 th scope="col" { "software" }
                 th.number scope="col" { "servers" }
                 th.number scope="col" { "share" }
-                th scope="col" {}
+                td {}
                 th.number scope="col" { "rows" }
             } }
             tbody { @for software in &ranking.entries { tr {
@@ -50,7 +50,7 @@ pub(super) fn providers(survey: &Survey) -> Option<Section> {
                 th scope="col" { "provider" }
                 th.number scope="col" aria-sort="descending" data-first="descending" { "targets" }
                 th.number scope="col" data-first="descending" { "share" }
-                th scope="col" data-unsorted {}
+                td data-unsorted {}
                 th.number scope="col" data-first="descending" { "rows" }
                 th.number scope="col" data-first="descending" { "misconfigured" }
                 th.number scope="col" data-first="descending" { "undetermined" }
@@ -113,7 +113,7 @@ fn words<T: Display>(words: &[Counted<T>]) -> Markup {
                 th scope="col" { "word" }
                 th.number scope="col" { "servers" }
                 th.number scope="col" { "share" }
-                th.drawn scope="col" {}
+                td.drawn {}
                 th.number scope="col" { "rows" }
                 th.number scope="col" { "share" }
             } }

@@ -76,10 +76,16 @@ pub(super) fn text(words: &str) -> Markup {
     } } }
 }
 
-/// A sentence out of a phrase of the program's own tables.
-pub(super) fn sentence(phrase: &str) -> String {
-    let mut letters = phrase.chars();
-    letters.next().map(|first| format!("{}{}.", first.to_uppercase(), letters.as_str())).unwrap_or_default()
+/// A phrase of the program's own tables; what stands between backticks is code.
+pub(super) fn phrase(words: &str) -> Markup {
+    html! { @for (place, part) in words.split('`').enumerate() { @if place % 2 == 1 { code { (part) } } @else { (part) } } }
+}
+
+/// A sentence of such a phrase.
+pub(super) fn sentence(words: &str) -> Markup {
+    let mut letters = words.chars();
+    let begun = letters.next().map(|first| format!("{}{}", first.to_uppercase(), letters.as_str()));
+    html! { (phrase(&begun.unwrap_or_default())) "." }
 }
 
 /// The box of a table: one that would be very long on a screen scrolls, and paper gets its head.
@@ -145,6 +151,11 @@ mod tests {
         assert_eq!(percent(Share::of(0, 0).share), "–");
         assert_eq!(interval(&Share::of(0, 0)), None);
         assert_eq!(interval(&Share::of(81, 263)).as_deref(), Some("25.5–36.6%"));
+    }
+
+    #[test]
+    fn a_phrase_becomes_a_sentence() {
+        assert_eq!(sentence("publish `MX 0 .` there").into_string(), "Publish <code>MX 0 .</code> there.");
     }
 
     #[test]
