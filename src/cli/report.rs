@@ -6,8 +6,13 @@ use clap::{Args, ValueEnum};
 
 /// `report`.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "RESULTS are outputs of scans, of one or of many: shards, days, lists; of a folder every file whose name ends like \
+#[command(after_help = "Examples:\n\
+                  \x20 mxcensus report census.parquet -o page.html    # for a browser\n\
+                  \x20 mxcensus report census.parquet | less\n\
+                  \x20 mxcensus report 1.csv.zst 2.csv.zst --format json | jq .levels\n\
+                  \x20 mxcensus report census/ -o tables.csv    # verdicts: table == \"verdict\"\n\
+                  \n\
+                  RESULTS are outputs of scans, of one or of many: shards, days, lists; of a folder every file whose name ends like \
                   one. What stands beside them as manifest is told as well: when, by which options, of which input; that one is \
                   missing, or of a run that was cut short, is noted. Rows that stand in several files count each time, which is noted \
                   too.\n\
@@ -17,12 +22,7 @@ use clap::{Args, ValueEnum};
                   those of most rows: the report says so, and by how much a count may be wrong.\n\
                   csv is one table in long form, a figure a record: table, level, key, what, count, of, share, low, high, text.\n\
                   html is one page that needs nothing beside it and no network, for a screen, a phone and paper.\n\
-                  For a browser:   mxcensus report census.parquet -o page.html\n\
-                  For a terminal:  mxcensus report census.parquet | less\n\
-                  For a script:    mxcensus report part-*.csv.zst --format json | jq '.levels[] | select(.by == \"domain\")'\n\
-                  For a paper:     mxcensus report census/ -o tables.csv    # table == \"verdict\" and level == \"server\"\n\
-                  Exit: 0 told, 2 usage, or a file that cannot be read, 4 our own fault."
-)]
+                  Exit: 0 told, 2 usage, or a file that cannot be read, 4 our own fault.")]
 pub struct Report {
     /// Outputs of scans: CSV, JSONL (each also .gz, .zst) or Parquet, or folders of them; `-` is stdin
     #[arg(value_name = "RESULTS", required = true)]
