@@ -185,6 +185,8 @@ fn pip_installs_from_the_checkout() {
     let _alone = alone();
     let folder = tempdir().unwrap();
     run("scripts/package", &["tools"]);
+    // What an earlier build has laid out is not there in a new checkout.
+    drop(fs::remove_dir_all(Path::new(ROOT).join("target/package/files")));
     let python = python();
     // As `pip install .`, but for the maturin, which would be fetched, and the build.
     let mut pip = command(python.join("pip"), &["install", "--no-index", "--no-build-isolation", "--no-cache-dir"]);

@@ -4,6 +4,7 @@ Only a built program can write them, and maturin takes files that are there, so 
 finds it built. `--config-settings profile=dev` takes the debug build.
 """
 
+import pathlib
 import subprocess
 
 import maturin
@@ -13,6 +14,9 @@ from maturin import (  # noqa: F401 (hooks that pip looks for here)
     get_requires_for_build_wheel,
     prepare_metadata_for_build_wheel,
 )
+
+# In a new checkout nothing is built yet, and maturin tells no metadata without the folder that pyproject.toml names.
+pathlib.Path("target/package/files").mkdir(parents=True, exist_ok=True)
 
 
 def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
