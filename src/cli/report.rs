@@ -37,8 +37,8 @@ pub struct Report {
     #[arg(long, value_name = "TEXT")]
     pub title: Option<String>,
     /// Rows that are told as such, the worst
-    #[arg(long, value_name = "N", default_value_t = 1_000)]
-    pub worst: usize,
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(..=100_000))]
+    pub worst: u32,
     /// Nothing on stderr but errors
     #[arg(short, long)]
     pub quiet: bool,

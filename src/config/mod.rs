@@ -494,7 +494,7 @@ pub fn report(args: Report) -> Result<report::Job, Error> {
         output,
         format: given.or(named).unwrap_or(report::Format::Text),
         title: args.title,
-        worst: args.worst,
+        worst: args.worst as usize,
         quiet: args.quiet,
     })
 }

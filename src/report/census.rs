@@ -3,22 +3,22 @@
 //! Joined in their order, the counts of pieces are those of the whole, wherever it was cut. Memory is bounded: servers are sampled,
 //! and of keys without end (software, providers, blocklists, networks) those that weigh most are kept.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::IpAddr;
 
-use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use ipnet::IpNet;
 
 use super::heavy::{Heavy, Known};
 use super::levels::{Counts, Domains, Sample, Verdicts, hash_of, worsen};
-use super::survey::WorstRow;
+use super::network::{Network, place_of};
+use super::targets::Targets;
+use super::worst::Worst;
 use crate::model::finding::Code;
 use crate::model::introduction::Naming;
 use crate::model::name::Name;
 use crate::model::sighting::Sighting;
 use crate::model::words::{
-    Basis, Cause, CertTrust, ConnectStatus, Overall, PtrClass, Rule, Severity, TlsFailure, TlsStatus, Verdict,
+    Basis, Cause, CertTrust, ConnectStatus, Overall, PtrClass, Rule, Severity, TlsFailure, TlsStatus,
 };
 
 /// Kinds of software, versions of TLS and blocklists that are kept; there are dozens.
@@ -27,8 +27,6 @@ const FEW: usize = 1 << 10;
 const PROVIDERS: usize = 1 << 16;
 /// Networks that are kept.
 const NETWORKS: usize = 1 << 15;
-/// Bytes of a text that are kept.
-const KEPT: usize = 300;
 /// Bytes of a key that are kept.
 const KEY: usize = 255;
 
@@ -69,10 +67,7 @@ pub struct Census {
     pub(super) reach: Reach,
     pub(super) lists: Heavy<String, List>,
     pub(super) networks: Heavy<IpNet, Network>,
-    /// Rows of which a rule fails.
-    pub(super) bad: u64,
-    /// The best of the worst first.
-    worst: BinaryHeap<Reverse<Bad>>,
+    pub(super) worst: Worst,
     scanned: Option<[String; 2]>,
     /// The exchange of the row before, and who stands behind it.
     last_exchange: (String, String),
@@ -178,54 +173,6 @@ impl Known for List {
     }
 }
 
-/// One bit for each address of a network; those of IPv6 share them.
-type Addresses = [u64; 4];
-
-/// What is known of a network.
-#[derive(Debug, Default)]
-pub(super) struct Network {
-    pub(super) servers: Addresses,
-    pub(super) failing: Addresses,
-    pub(super) listed: Addresses,
-    pub(super) rows: u64,
-    pub(super) misconfigured: u64,
-    pub(super) undetermined: u64,
-    /// Errors and warnings, in no order.
-    pub(super) codes: Vec<(Code, u64)>,
-}
-
-impl Known for Network {
-    fn weight(&self) -> u64 {
-        self.misconfigured
-    }
-
-    fn join(&mut self, other: Self) {
-        for (own, other) in
-            [(&mut self.servers, other.servers), (&mut self.failing, other.failing), (&mut self.listed, other.listed)]
-        {
-            own.iter_mut().zip(other).for_each(|(own, other)| *own |= other);
-        }
-        self.rows += other.rows;
-        self.misconfigured += other.misconfigured;
-        self.undetermined += other.undetermined;
-        other.codes.into_iter().for_each(|(code, rows)| self.found(code, rows));
-    }
-}
-
-impl Network {
-    fn found(&mut self, code: Code, rows: u64) {
-        match self.codes.iter_mut().find(|(known, _)| *known == code) {
-            Some((_, count)) => *count += rows,
-            None => self.codes.push((code, rows)),
-        }
-    }
-}
-
-/// Addresses that are counted.
-pub(super) fn count(addresses: &Addresses) -> u64 {
-    addresses.iter().map(|bits| u64::from(bits.count_ones())).sum()
-}
-
 /// What says more about the scanner than about the servers.
 #[derive(Debug, Default)]
 pub(super) struct Reach {
@@ -233,55 +180,6 @@ pub(super) struct Reach {
     pub(super) not_open: u64,
     pub(super) asked: u64,
     pub(super) listed: u64,
-}
-
-/// The targets met so far, and the providers of those at both ends: a target may go on in the piece before or behind.
-#[derive(Debug, Default)]
-pub(super) struct Targets {
-    pub(super) count: u64,
-    pub(super) with_exchange: u64,
-    /// The first, once the next has come.
-    first: Option<Target>,
-    last: Option<Target>,
-}
-
-#[derive(Debug, Clone, Default)]
-struct Target {
-    key: u64,
-    providers: Vec<String>,
-}
-
-/// A row that may be among the worst: the worse is the greater, and of two as bad the earlier.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Bad {
-    /// Rules that fail, errors, warnings.
-    score: [u16; 3],
-    place: Reverse<(usize, u64)>,
-    row: Shown,
-}
-
-/// What is shown of it says nothing about its order.
-#[derive(Debug)]
-struct Shown(WorstRow);
-
-impl PartialEq for Shown {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
-}
-
-impl Eq for Shown {}
-
-impl PartialOrd for Shown {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Shown {
-    fn cmp(&self, _: &Self) -> std::cmp::Ordering {
-        std::cmp::Ordering::Equal
-    }
 }
 
 impl Census {
@@ -309,8 +207,7 @@ impl Census {
             reach: Reach::default(),
             lists: Heavy::new(FEW),
             networks: Heavy::new(NETWORKS),
-            bad: 0,
-            worst: BinaryHeap::new(),
+            worst: Worst::default(),
             scanned: None,
             last_exchange: <_>::default(),
         }
@@ -351,7 +248,7 @@ impl Census {
         self.words(sighting);
         self.listings(sighting);
         self.server(sighting);
-        self.among_worst(number, sighting);
+        self.worst.meet((self.run, number), sighting, &self.settings);
         if let Some(time) = sighting.texts.scanned_at.get(..SECOND) {
             match &mut self.scanned {
                 Some([first, last]) if first.as_str() <= time && time <= last.as_str() => {}
@@ -456,75 +353,15 @@ impl Census {
         let hash = hash_of(server.address);
         self.servers.add(hash, seen, Seen::join);
 
-        let (net, place) = network(server.address, hash);
+        let (net, place) = place_of(server.address, hash);
         let network = self.networks.of(&net);
-        let failing = sighting.gist.overall == Overall::Misconfigured;
-        for (addresses, holds) in
-            [(&mut network.servers, true), (&mut network.failing, failing), (&mut network.listed, server.listed)]
-        {
-            *addresses.get_mut(place / 64).expect("there is a bit for each place") |= u64::from(holds) << (place % 64);
-        }
-        network.rows += 1;
-        network.misconfigured += u64::from(failing);
-        network.undetermined += u64::from(sighting.gist.overall == Overall::Undetermined);
+        network.meet(place, server.listed, sighting.gist.overall);
         let basis = sighting.basis.unwrap_or(Basis::Announced);
         for code in sighting.findings {
             if (self.settings.severity)(*code, basis) != Severity::Info {
                 network.found(*code, 1);
             }
         }
-    }
-
-    /// Keeps a row if it is among the worst so far.
-    fn among_worst(&mut self, number: u64, sighting: &Sighting<'_>) {
-        let fails = sighting.gist.verdicts.iter().filter(|verdict| **verdict == Verdict::Fail).count();
-        if fails == 0 {
-            return;
-        }
-        self.bad += 1;
-        let basis = sighting.basis.unwrap_or(Basis::Announced);
-        let of = |severity| {
-            sighting.findings.iter().filter(|code| (self.settings.severity)(**code, basis) == severity).count()
-        };
-        let score =
-            [fails, of(Severity::Error), of(Severity::Warning)].map(|count| u16::try_from(count).unwrap_or(u16::MAX));
-        let place = Reverse((self.run, number));
-        let is_full = self.worst.len() >= self.settings.worst;
-        if is_full && self.worst.peek().is_none_or(|Reverse(least)| (score, place) <= (least.score, least.place)) {
-            return;
-        }
-        let texts = &sighting.texts;
-        let text = |text: &str| capped(text, KEPT);
-        let row = WorstRow {
-            run: self.run,
-            row: number,
-            target: text(texts.target),
-            exchange: text(texts.exchange),
-            address: text(texts.address),
-            ptr: text(&texts.ptr_names()),
-            introduction: text(texts.introduction),
-            greeting: text(texts.greeting),
-            basis: sighting.basis,
-            verdicts: sighting.gist.verdicts,
-            overall: sighting.gist.overall,
-            findings: sighting.findings.to_vec(),
-            blocklists: texts.counted().map(text).collect(),
-        };
-        self.worst.push(Reverse(Bad { score, place, row: Shown(row) }));
-        self.trim();
-    }
-
-    fn trim(&mut self) {
-        while self.worst.len() > self.settings.worst {
-            self.worst.pop();
-        }
-    }
-
-    /// The worst rows, the worst first.
-    pub(super) fn worst(&mut self) -> Vec<WorstRow> {
-        let mut all: Vec<Bad> = std::mem::take(&mut self.worst).into_iter().map(|Reverse(bad)| bad).collect();
-        all.sort_by(|one, other| other.cmp(one));
-        all.into_iter().map(|bad| bad.row.0).collect()
     }
 
     /// Takes the counts of the rows that follow.
@@ -556,9 +393,7 @@ impl Census {
         self.reach.not_open += other.reach.not_open;
         self.reach.asked += other.reach.asked;
         self.reach.listed += other.reach.listed;
-        self.bad += other.bad;
-        self.worst.extend(other.worst);
-        self.trim();
+        self.worst.join(other.worst, &self.settings);
         if let Some([first, last]) = &other.scanned {
             widen(&mut self.scanned, [first, last]);
         }
@@ -569,60 +404,6 @@ impl Place {
     fn join(&mut self, later: Self) {
         self.repeated += later.repeated + u64::from(self.run != later.run);
         self.run = later.run;
-    }
-}
-
-impl Targets {
-    /// A target, or another row of the last.
-    fn meet(&mut self, key: u64) {
-        if self.last.as_ref().is_some_and(|last| last.key == key) {
-            return;
-        }
-        self.count += 1;
-        self.end(Target { key, providers: Vec::new() });
-    }
-
-    /// The last is over, and another one comes.
-    fn end(&mut self, next: Target) {
-        let done = self.last.replace(next);
-        if self.first.is_none() {
-            self.first = done;
-        }
-    }
-
-    /// Whether the target has not led to this provider before.
-    fn is_new_to(&mut self, provider: &str) -> bool {
-        let Some(last) = &mut self.last else { return true };
-        if last.providers.iter().any(|known| known == provider) {
-            return false;
-        }
-        self.with_exchange += u64::from(last.providers.is_empty());
-        last.providers.push(provider.to_owned());
-        true
-    }
-
-    /// Takes those of the rows that follow; tells the providers that have counted one target twice.
-    fn join(&mut self, other: Self) -> Vec<String> {
-        self.count += other.count;
-        self.with_exchange += other.with_exchange;
-        let mut twice = Vec::new();
-        for next in [other.first, other.last].into_iter().flatten() {
-            match &mut self.last {
-                Some(last) if last.key == next.key => {
-                    self.count -= 1;
-                    self.with_exchange -= u64::from(!last.providers.is_empty() && !next.providers.is_empty());
-                    for provider in next.providers {
-                        if last.providers.contains(&provider) {
-                            twice.push(provider);
-                        } else {
-                            last.providers.push(provider);
-                        }
-                    }
-                }
-                _ => self.end(next),
-            }
-        }
-        twice
     }
 }
 
@@ -639,20 +420,6 @@ fn widen(scanned: &mut Option<[String; 2]>, [first, last]: [&str; 2]) {
             if last > known_last.as_str() {
                 last.clone_into(known_last);
             }
-        }
-    }
-}
-
-/// The network of an address, and the address's place in it.
-fn network(address: IpAddr, hash: u64) -> (IpNet, usize) {
-    match address {
-        IpAddr::V4(v4) => {
-            let [.., last] = v4.octets();
-            (Ipv4Net::new(v4, 24).expect("24 bits are not too many").trunc().into(), usize::from(last))
-        }
-        IpAddr::V6(v6) => {
-            let [.., place] = hash.to_be_bytes();
-            (Ipv6Net::new(v6, 48).expect("48 bits are not too many").trunc().into(), usize::from(place))
         }
     }
 }
@@ -677,7 +444,8 @@ fn key(text: &str) -> &str {
     head(text, KEY)
 }
 
-fn capped(text: &str, most: usize) -> String {
+/// The beginning of a text, as one's own.
+pub(super) fn capped(text: &str, most: usize) -> String {
     head(text, most).to_owned()
 }
 
@@ -703,7 +471,7 @@ mod tests {
     use super::*;
     use crate::model::gist::{Gist, Server};
     use crate::model::sighting::Texts;
-    use crate::model::words::TargetKind;
+    use crate::model::words::{TargetKind, Verdict};
     use crate::report::sum::Frame;
     use crate::report::survey::Survey;
 

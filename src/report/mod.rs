@@ -5,12 +5,15 @@
 pub mod census;
 mod heavy;
 mod levels;
+mod network;
 pub mod page;
 #[cfg(test)]
 pub(crate) mod sample;
 pub mod sum;
 pub mod survey;
 pub mod tally;
+mod targets;
 pub mod text;
+mod worst;
 
 pub use tally::Tally;

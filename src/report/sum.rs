@@ -4,14 +4,15 @@
 
 use std::collections::BTreeMap;
 
-use super::census::{Census, Provider, Seen, count, hash};
+use super::census::{Census, Provider, Seen, hash};
 use super::heavy::Ranked;
 use super::levels::Counts;
+use super::network::{self, count};
 use super::survey::{
     About, Bin, Blocklist, Blocklists, Counted, Distribution, Found, Health, Level, Network, OverallShares, Quantile,
-    Ranking, RuleShares, Run, SURVEY_VERSION, Share, Software, Survey, Tls, Totals, Unknown, Worst,
+    Ranking, RuleShares, Run, SURVEY_VERSION, Share, Software, Survey, Tls, Totals, Unknown,
 };
-use super::tally::{SERVER_RULES, SUSPECT_CLOSED, SUSPECT_FROM, SUSPECT_LISTED};
+use super::tally::{SERVER_RULES, suspicions};
 use crate::model::finding::Code;
 use crate::model::words::{Basis, Cause, CertTrust, Overall, PtrClass, Rule, Severity, TlsFailure, TlsStatus, Verdict};
 
@@ -45,7 +46,7 @@ pub struct Frame {
 
 impl Census {
     /// The survey of all that was counted.
-    pub fn survey(mut self, frame: Frame) -> Survey {
+    pub fn survey(self, frame: Frame) -> Survey {
         let mut notes = frame.notes;
         let (repeated, repeated_one_of) = self.repeated();
         if repeated > 0 {
@@ -55,7 +56,10 @@ impl Census {
                 repeated * repeated_one_of
             ));
         }
-        notes.extend(self.suspicions());
+        notes.extend(suspicions([
+            (self.reach.not_open, self.reach.dialled, "of the rows whose address was dialled have no connection"),
+            (self.reach.listed, self.reach.asked, "of the rows whose address was looked up are listed"),
+        ]));
         let seen: Vec<Seen> = self.servers.values().copied().collect();
         let levels = self.levels(&seen);
         let totals = Totals {
@@ -68,7 +72,6 @@ impl Census {
             announced: self.bases.get(Basis::Announced as usize).copied().unwrap_or(0),
             observed: self.bases.get(Basis::Observed as usize).copied().unwrap_or(0),
         };
-        let worst = Worst { of: self.bad, rows: self.worst() };
         let distribution = |of: fn(&Seen) -> Option<u32>| Distribution::of(seen.iter().filter_map(of).collect());
         let ptr_class = counted(PtrClass::ALL, &self.ptr, &seen, |seen| seen.ptr);
         Survey {
@@ -85,7 +88,7 @@ impl Census {
             ptr_class,
             greeting_ms: distribution(|seen| seen.greeted.map(|(ms, _)| ms)),
             connect_ms: distribution(|seen| seen.connect_ms),
-            worst,
+            worst: self.worst.told(),
             blocklists: Blocklists {
                 asked: self.reach.asked,
                 counted: Share::of(self.reach.listed, self.reach.asked),
@@ -167,17 +170,6 @@ impl Census {
         let mut found: Vec<Found> = found.collect();
         found.sort_by_key(|found| std::cmp::Reverse(found.rows.count));
         found
-    }
-
-    /// What says more about the scanner than about the servers.
-    fn suspicions(&self) -> Vec<String> {
-        let reach = &self.reach;
-        let shares = [
-            (reach.not_open, reach.dialled, SUSPECT_CLOSED, "of the rows whose address was dialled have no connection"),
-            (reach.listed, reach.asked, SUSPECT_LISTED, "of the rows whose address was looked up are listed"),
-        ];
-        let suspect = shares.into_iter().filter(|(part, of, most, _)| *of >= SUSPECT_FROM && part * 100 > of * most);
-        suspect.map(|(_, _, most, what)| format!("more than {most}% {what}: suspect the scanner first")).collect()
     }
 }
 
@@ -298,10 +290,10 @@ fn blocklists(
 }
 
 fn networks(
-    mut ranked: Ranked<ipnet::IpNet, super::census::Network>,
+    mut ranked: Ranked<ipnet::IpNet, network::Network>,
     severity: fn(Code, Basis) -> Severity,
 ) -> Ranking<Network> {
-    let trouble = |network: &super::census::Network| {
+    let trouble = |network: &network::Network| {
         std::cmp::Reverse([
             count(&network.failing),
             network.misconfigured,

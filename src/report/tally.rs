@@ -18,11 +18,11 @@ const STRING: &str = "writing to a String cannot fail";
 /// Findings the summary shows.
 const SHOWN_FINDINGS: usize = 10;
 /// Below this many addresses a share says nothing about the scanner.
-pub(super) const SUSPECT_FROM: u64 = 20;
+const SUSPECT_FROM: u64 = 20;
 /// More addresses than this in a hundred not open: port 25 may be blocked here.
-pub(super) const SUSPECT_CLOSED: u64 = 90;
+const SUSPECT_CLOSED: u64 = 90;
 /// More addresses than this in a hundred listed: a resolver may be answering for the lists.
-pub(super) const SUSPECT_LISTED: u64 = 20;
+const SUSPECT_LISTED: u64 = 20;
 
 /// The rules about a server. MX data is the domain's: by server it would be that of whatever domains lead there.
 pub(super) const SERVER_RULES: &[Rule] =
@@ -282,14 +282,18 @@ impl Tally {
 
     /// What says more about this scanner than about the servers.
     pub fn suspicions(&self) -> impl Iterator<Item = String> {
-        let shares = [
-            (self.not_open, self.dialled, SUSPECT_CLOSED, "of the addresses dialled are not open"),
-            (self.listed, self.asked_lists, SUSPECT_LISTED, "of the addresses looked up are listed"),
-        ];
-        let suspect =
-            shares.into_iter().filter(|(part, whole, limit, _)| *whole >= SUSPECT_FROM && part * 100 > whole * limit);
-        suspect.map(|(_, _, limit, what)| format!("more than {limit}% {what}: suspect the scanner first"))
+        suspicions([
+            (self.not_open, self.dialled, "of the addresses dialled are not open"),
+            (self.listed, self.asked_lists, "of the addresses looked up are listed"),
+        ])
     }
+}
+
+/// What is suspect of the shares that are not open and that are listed: each with all that were asked, and its words.
+pub(super) fn suspicions([closed, listed]: [(u64, u64, &str); 2]) -> impl Iterator<Item = String> {
+    let shares = [(closed, SUSPECT_CLOSED), (listed, SUSPECT_LISTED)];
+    let suspect = shares.into_iter().filter(|((part, of, _), most)| *of >= SUSPECT_FROM && part * 100 > of * most);
+    suspect.map(|((_, _, what), most)| format!("more than {most}% {what}: suspect the scanner first"))
 }
 
 /// A tally as the manifest tells it: maps from word to count; findings and causes that never came are left out.
