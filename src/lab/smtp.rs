@@ -32,8 +32,8 @@ const HANDSHAKE: Duration = Duration::from_secs(30);
 /// How long an endless reply is sent at most, and how much of it.
 const ENDLESS: usize = 1 << 20;
 const ENDLESS_TIME: Duration = Duration::from_secs(600);
-/// Between the lines of a teaser: two seconds, and what a client's clock may miss of them.
-const TEASE: Duration = Duration::from_millis(2_200);
+/// Between the lines of a teaser: two seconds, and what a client may miss of them that is late to read the first.
+const TEASE: Duration = Duration::from_secs(3);
 const DRIP: Duration = Duration::from_secs(5);
 const LATE: Duration = Duration::from_secs(50);
 /// How late a server greets that is slow by the settings.
