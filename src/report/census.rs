@@ -2,6 +2,8 @@
 //! Comes in: sightings, those of one target in a row; and the counts of the rows that follow. Goes out: a `Survey`.
 //! Joined in their order, the counts of pieces are those of the whole, wherever it was cut. Memory is bounded: servers are sampled,
 //! and of keys without end (software, providers, blocklists, networks) those that weigh most are kept.
+//! Long because every count stands three times, where it is kept, made and joined, which has to be seen side by side; what has rules
+//! of its own is a room beside it: `targets`, `network`, `worst`, `levels`, `heavy`.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::IpAddr;

@@ -3,6 +3,7 @@
 //! prints as it is.
 //! A share is of those to whom the question applies, with its 95% interval; what is not known is a share of its own. What is counted
 //! in part says so. Texts from files are as CSV escapes them: nothing in them steers a terminal, but HTML has to be escaped.
+//! Long because it is one form, which other programs read, and each figure says what it counts; there is next to no logic.
 
 use std::collections::BTreeMap;
 
