@@ -8,9 +8,11 @@ mod files;
 
 use std::fs::{self, File};
 use std::io::{IsTerminal as _, Read as _};
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::slice;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -76,6 +78,8 @@ const LAB_QUESTIONS: usize = 200;
 const IN_FLIGHT: usize = 1_000;
 /// Targets in flight per MiB of memory: the evidence of one that waits is some 20 KiB.
 const IN_FLIGHT_PER_MIB: usize = 50;
+/// Threads that hold sessions: each holds thousands a second, and takes a few descriptors.
+const MOST_LANES: usize = 16;
 /// Descriptors for everything that is no SMTP connection: files, resolver sockets, the runtime.
 const OTHER_DESCRIPTORS: u64 = 200;
 /// Fewer in all, and there is nothing to be done with them.
@@ -277,11 +281,7 @@ pub fn scan_in(args: typed::Scan, lab: Option<Lab>) -> Result<Meant, Error> {
         None if world.is_some() => Ok(0.0),
         None => Ok(default),
     };
-    let upstreams = match world {
-        Some(lab) if args.resolver.is_empty() => vec![lab.resolver().into()],
-        _ if args.resolver.is_empty() => system_upstreams()?,
-        _ => args.resolver.clone(),
-    };
+    let upstreams = upstreams(&args.resolver, world)?;
     let families = Families { v4: !args.ipv6_only, v6: !args.ipv4_only };
     let routed = routed(families, world, &mut notes);
     let profile = profile(args.profile);
@@ -311,7 +311,8 @@ pub fn scan_in(args: typed::Scan, lab: Option<Lab>) -> Result<Meant, Error> {
             allowed: Allowed::new(allowed(&args.allow_special, world)?),
             exclusions,
             naming,
-            caller: caller(&args, profile, naming, world)?,
+            caller: Arc::new(caller(&args, profile, naming, world)?),
+            lanes: thread::available_parallelism().map_or(1, NonZero::get).min(MOST_LANES),
             port: args.port.unwrap_or(25),
             endpoint: endpoint(world),
             lists: lists.into(),
@@ -352,6 +353,15 @@ pub fn scan_in(args: typed::Scan, lab: Option<Lab>) -> Result<Meant, Error> {
         configuration,
     };
     Ok(Meant { job, lab, notes })
+}
+
+/// The resolvers that were named, or else the lab's, or else the system's.
+fn upstreams(named: &[dns::Server], world: Option<&Lab>) -> Result<Vec<dns::Server>, Error> {
+    Ok(match world {
+        _ if !named.is_empty() => named.to_vec(),
+        Some(lab) => vec![lab.resolver().into()],
+        None => system_upstreams()?,
+    })
 }
 
 /// How many SMTP sessions may be open at a time.

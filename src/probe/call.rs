@@ -3,6 +3,7 @@
 //! The order is always egress, manners, socket, pace: nobody can wait for what a later waiter holds.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -95,7 +96,9 @@ impl<L: Lookup> Prober<L> {
             self.connections.fetch_add(1, Ordering::Relaxed);
             leave.depart();
             debug!(target: SMTP, %address, exchange = exchange.map(Name::as_str), "session begun");
-            let session = session::hold(endpoint, settings.port, &settings.caller, exchange).await;
+            let (port, caller, name) = (settings.port, Arc::clone(&settings.caller), exchange.cloned());
+            let session = async move { session::hold(endpoint, port, &caller, name.as_ref()).await };
+            let session = self.lanes.hold(session).await;
             self.calls.ended(&session);
             if session.cause != Some(Cause::OutOfSockets) || tries == SHORT_OF_SOCKETS {
                 break session;

@@ -12,6 +12,7 @@ mod domain;
 mod egress;
 mod errand;
 mod host;
+mod lanes;
 mod manners;
 pub mod memo;
 mod outcomes;
@@ -40,6 +41,7 @@ use self::dnsbl::panel::{Panel, Sayings};
 use self::egress::Egress;
 use self::errand::left_alone;
 pub use self::errand::{Again, Errand};
+use self::lanes::Lanes;
 use self::manners::Manners;
 pub use self::manners::Obstacle;
 use self::memo::Memo;
@@ -115,7 +117,9 @@ pub struct Settings {
     /// This run's idea of names.
     pub naming: Naming,
     /// How SMTP sessions are held.
-    pub caller: smtp::session::Caller,
+    pub caller: Arc<smtp::session::Caller>,
+    /// Threads that hold them; with 0 they are held among all other work.
+    pub lanes: usize,
     /// The SMTP port.
     pub port: u16,
     /// The connector's mapping.
@@ -165,6 +169,7 @@ pub struct Prober<L> {
     manners: Arc<Manners>,
     egress: Egress,
     sockets: Sockets,
+    lanes: Lanes,
     smtp_pace: Pace,
     /// A label that no zone holds, the same for the whole run.
     unheard: String,
@@ -244,6 +249,7 @@ impl<L: Lookup> Prober<L> {
             manners: Arc::new(Manners::new(settings.per_network, settings.per_provider, left_alone(settings.again))),
             egress: Egress::default(),
             sockets: Sockets::new(settings.sockets),
+            lanes: Lanes::new(settings.lanes),
             smtp_pace: Pace::per_second(settings.smtp_rate),
             unheard: format!("mxcensus-{:016x}", rand::random::<u64>()),
             connections: AtomicU64::new(0),

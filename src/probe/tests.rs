@@ -47,12 +47,13 @@ fn settings(endpoint: SocketAddr) -> Settings {
         allowed: Allowed::new(vec!["192.0.2.0/24".parse().unwrap()]),
         exclusions: Arc::default(),
         naming: Naming::default(),
-        caller: smtp::session::Caller {
+        caller: Arc::new(smtp::session::Caller {
             helo: Name::parse("scanner.host.org").unwrap(),
             tls: None,
             limits: smtp::session::Limits::of(Profile::Census),
             naming: Naming::default(),
-        },
+        }),
+        lanes: 0,
         port: 25,
         endpoint: Arc::new(move |_, _| endpoint),
         lists: lists.into(),
