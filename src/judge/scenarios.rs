@@ -16,6 +16,7 @@ use crate::model::name::Name;
 use crate::model::observed::{Absence, Denial, Failure, Observed};
 use crate::model::smtp::{NameAt, Protocol, Session, Tls};
 use crate::model::target::Receiver;
+use crate::model::texts::Texts;
 use crate::model::words::{Basis, Cause, CertTrust, ConnectStatus, IntroducedBy, Overall, Profile, PtrClass, Rule};
 use crate::model::words::{Severity, SmtpStatus, TlsStatus, Verdict};
 
@@ -76,7 +77,7 @@ const ONE_SERVER: &[Case] = &[
         |s| {
             let session = s.greets(220, &["****************"], None);
             session.greeted.masked = true;
-            session.extensions.clear();
+            session.extensions = Texts::none();
             session.masked_starttls = true;
             s.host().introduction = s.host().ehlo.take();
         },
@@ -361,7 +362,7 @@ const ONE_SERVER: &[Case] = &[
             let session = &mut s.host().session;
             session.ehlo = Some(reply(502, &["not implemented"]));
             session.helo = Some(reply(250, &[&own]));
-            session.extensions.clear();
+            session.extensions = Texts::none();
         },
         "PPPPPPP",
         &[EhloRejected],
@@ -619,7 +620,7 @@ const ONE_SERVER: &[Case] = &[
         133,
         |s| {
             s.host().session.quit_code = None;
-            s.host().session.auth = vec!["LOGIN".into()];
+            s.host().session.auth = ["LOGIN"].into();
             s.host().session.desynchronised = true;
             s.host().session.bad_keyword = true;
             s.host().session.greeted.at = NameAt::Later;
@@ -653,7 +654,7 @@ const ONE_SERVER: &[Case] = &[
         |s| {
             let session = &mut s.host().session;
             session.ehlo = Some(reply(250, &["PIPELINING"]));
-            session.extensions.clear();
+            session.extensions = Texts::none();
             (session.ehlo_name, session.ehlo_not_name) = (None, Some("PIPELINING".into()));
             s.host().ehlo = None;
         },

@@ -79,7 +79,7 @@ pub(super) fn introduction(text: &str, by: IntroducedBy) -> Introduction {
 
 pub(super) fn reply(code: u16, lines: &[&str]) -> Reply {
     let raw = format!("{code} {}\r\n", lines.join("\r\n")).into_bytes().into_boxed_slice();
-    let lines = lines.iter().map(|line| (*line).into()).collect();
+    let lines = lines.iter().collect();
     Reply { code, lines, raw, complete: true, first_byte_ms: 5, first_line_ms: 6, complete_ms: 7, ..Reply::default() }
 }
 
@@ -92,7 +92,7 @@ pub(super) fn session(host: &str) -> Session {
         greeted: Greeting { name: Some(host.into()), at: NameAt::First, ..Greeting::default() },
         ehlo: Some(reply(250, &[host, "PIPELINING", "STARTTLS"])),
         ehlo_name: Some(host.into()),
-        extensions: vec!["PIPELINING".into(), "STARTTLS".into()],
+        extensions: ["PIPELINING", "STARTTLS"].into(),
         tls: Tls::none(TlsStatus::NotAsked),
         quit_code: Some(221),
         quit_sent: true,
@@ -340,7 +340,7 @@ impl Scene {
         let tls = &mut self.host().session.tls;
         tls.status = TlsStatus::Ok;
         tls.server_name = Some(own.into());
-        tls.certificate = Some(crate::model::smtp::Certificate {
+        tls.certificate = Some(Box::new(crate::model::smtp::Certificate {
             names: names.iter().map(|name| (*name).into()).collect(),
             subject: "CN=x".into(),
             issuer: "CN=x".into(),
@@ -352,7 +352,7 @@ impl Scene {
             signature: "ed25519".into(),
             sha256: "00".into(),
             chain: Some(chain),
-        });
+        }));
     }
 
     /// An earlier run found these, so many milliseconds before this one.

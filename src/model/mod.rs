@@ -27,5 +27,6 @@ pub mod standing;
 mod stored;
 pub mod tables;
 pub mod target;
+pub mod texts;
 pub mod tls;
 pub mod words;

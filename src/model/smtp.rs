@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::stored::{is_default, octets};
+use super::texts::Texts;
 pub use super::tls::{Certificate, Tls};
 use super::words::{Cause, ConnectStatus, SmtpStatus, TlsStatus, words};
 
@@ -15,7 +16,7 @@ pub struct Reply {
     pub code: u16,
     /// The texts of the lines behind code and separator, escaped: control bytes and bytes above 0x7E as `\xHH`, backslash as `\\`.
     #[serde(default, skip_serializing_if = "is_default")]
-    pub lines: Vec<Box<str>>,
+    pub lines: Texts,
     /// The first 512 bytes as they came.
     #[serde(with = "octets", default, skip_serializing_if = "is_default")]
     pub raw: Box<[u8]>,
@@ -159,10 +160,10 @@ pub struct Session {
     pub ehlo_not_name: Option<Box<str>>,
     /// EHLO keywords before TLS, upper case, in the order sent, at most 100.
     #[serde(default, skip_serializing_if = "is_default")]
-    pub extensions: Vec<Box<str>>,
+    pub extensions: Texts,
     /// `AUTH` mechanisms offered before TLS, upper case.
     #[serde(default, skip_serializing_if = "is_default")]
-    pub auth: Vec<Box<str>>,
+    pub auth: Texts,
     /// A keyword line outside the `ehlo-line` grammar.
     #[serde(default, skip_serializing_if = "is_default")]
     pub bad_keyword: bool,
@@ -201,8 +202,8 @@ impl Session {
             helo: None,
             ehlo_name: None,
             ehlo_not_name: None,
-            extensions: Vec::new(),
-            auth: Vec::new(),
+            extensions: Texts::none(),
+            auth: Texts::none(),
             bad_keyword: false,
             masked_starttls: false,
             tls: Tls::none(TlsStatus::NotAsked),
@@ -216,16 +217,31 @@ impl Session {
 
 /// Makes bytes off the network safe to show and store: printable ASCII as it is, backslash doubled, all else `\xHH`.
 pub fn escape(bytes: &[u8]) -> Box<str> {
-    use std::fmt::Write as _;
     let mut text = String::with_capacity(bytes.len());
-    for &byte in bytes {
-        match byte {
-            b'\\' => text.push_str("\\\\"),
-            b' '..=b'~' => text.push(char::from(byte)),
-            _ => write!(text, "\\x{byte:02X}").expect("writing to a String cannot fail"),
-        }
-    }
+    escape_into(&mut text, bytes);
     text.into_boxed_str()
+}
+
+/// The same at the end of a text.
+pub fn escape_into(text: &mut String, bytes: &[u8]) {
+    use std::fmt::Write as _;
+    let is_plain = |byte: &u8| matches!(byte, b' '..=b'[' | b']'..=b'~');
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let (plain, odd) = rest.split_at(rest.iter().position(|byte| !is_plain(byte)).unwrap_or(rest.len()));
+        text.push_str(str::from_utf8(plain).expect("printable ASCII is UTF-8"));
+        rest = match odd.split_first() {
+            None => odd,
+            Some((b'\\', rest)) => {
+                text.push_str("\\\\");
+                rest
+            }
+            Some((byte, rest)) => {
+                write!(text, "\\x{byte:02X}").expect("writing to a String cannot fail");
+                rest
+            }
+        };
+    }
 }
 
 /// The octets behind an escaped text: `\xHH` stands for the octet HH and `\\` for a backslash, as [`escape`] writes them.

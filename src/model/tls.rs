@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::stored::is_default;
+use super::texts::Texts;
 use super::words::{CertTrust, TlsFailure, TlsStatus, Unproven};
 
 /// The certificates and channel of a STARTTLS handshake.
@@ -32,7 +33,7 @@ pub struct Tls {
     pub server_name: Option<Box<str>>,
     /// The leaf certificate.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub certificate: Option<Certificate>,
+    pub certificate: Option<Box<Certificate>>,
     /// The certificates behind the leaf, in the order shown, at most 11. A server owes them in the order of their
     /// signatures (RFC 5246 §7.4.2) and may show any.
     #[serde(default, skip_serializing_if = "is_default")]
@@ -54,7 +55,7 @@ pub struct Tls {
     pub injected_bytes: u32,
     /// Keywords of the EHLO reply inside TLS.
     #[serde(default, skip_serializing_if = "is_default")]
-    pub extensions: Vec<Box<str>>,
+    pub extensions: Texts,
 }
 
 impl Tls {
@@ -84,7 +85,7 @@ impl Tls {
             chain_detail: None,
             detail: None,
             injected_bytes: 0,
-            extensions: Vec::new(),
+            extensions: Texts::none(),
         }
     }
 
@@ -171,7 +172,7 @@ mod tests {
     fn what_a_handshake_shows_today_is_stored_and_read_back() {
         let mut tls = first();
         let leaf = tls.certificate.clone().unwrap();
-        tls.issuers = vec![Certificate { chain: None, self_issued: true, signature: "ed25519".into(), ..leaf }];
+        tls.issuers = vec![Certificate { chain: None, self_issued: true, signature: "ed25519".into(), ..*leaf }];
         tls.issuers_left_out = 3;
         tls.unproven = Some(Unproven::WeakKey);
         let failed = Tls { alert: Some("protocol_version".into()), ..Tls::failed(TlsFailure::OldProtocol, "alert") };
@@ -185,7 +186,7 @@ mod tests {
     fn a_wildcard_covers_one_label_and_no_more() {
         let covers = |name: &str, host: &str| {
             let leaf = first().certificate.unwrap();
-            Certificate { names: vec![name.into()], ..leaf }.covers(host)
+            Certificate { names: vec![name.into()], ..*leaf }.covers(host)
         };
         assert!(covers("Mail.Example.org", "mail.example.org"));
         assert!(covers("*.example.org", "mail.example.org"));

@@ -207,7 +207,7 @@ pub static COLUMNS: &[Column] = &[
         |row| session(row, |session| maybe_text(session.ehlo_name.as_deref()))),
     column("extensions", Kind::List(Items::Text), "EHLO keywords before TLS; null when there was no complete EHLO reply",
         |row| session(row, |session| match &session.ehlo {
-            Some(reply) if reply.complete && reply.code > 0 => texts(&session.extensions),
+            Some(reply) if reply.complete && reply.code > 0 => texts(session.extensions.iter()),
             _ => Cell::Null,
         })),
     column("software", Kind::Text, "a guess from the greeting, for statistics only",
@@ -297,8 +297,8 @@ fn word<'a>(word: Option<&'static str>) -> Cell<'a> {
     word.map_or(Cell::Null, Cell::Word)
 }
 
-fn texts(texts: &[Box<str>]) -> Cell<'_> {
-    Cell::List(texts.iter().map(|text| Cow::Borrowed(&**text)).collect())
+fn texts<'a, T: AsRef<str> + ?Sized + 'a>(texts: impl IntoIterator<Item = &'a T>) -> Cell<'a> {
+    Cell::List(texts.into_iter().map(|text| Cow::Borrowed(text.as_ref())).collect())
 }
 
 /// Seconds since 1970.
@@ -332,7 +332,7 @@ fn tls<'a>(row: Row<'a>, cell: impl Fn(&'a Tls) -> Cell<'a>) -> Cell<'a> {
 }
 
 fn certificate<'a>(row: Row<'a>, cell: impl Fn(&'a Certificate) -> Cell<'a>) -> Cell<'a> {
-    tls(row, |tls| tls.certificate.as_ref().map_or(Cell::Null, &cell))
+    tls(row, |tls| tls.certificate.as_deref().map_or(Cell::Null, &cell))
 }
 
 fn domain(row: Row<'_>) -> Cell<'_> {
@@ -365,9 +365,10 @@ fn code<'a>(reply: Option<&Reply>) -> Cell<'a> {
 }
 
 fn greeting(reply: &Reply) -> Cell<'_> {
-    let whole = match &*reply.lines {
-        [only] => Cow::Borrowed(&**only),
-        lines => Cow::Owned(lines.join(" ")),
+    let mut lines = reply.lines.iter();
+    let whole = match (lines.next(), lines.next()) {
+        (Some(only), None) => Cow::Borrowed(only),
+        _ => Cow::Owned(reply.lines.join(" ")),
     };
     if whole.len() <= GREETING_CAP {
         return Cell::Text(whole);

@@ -34,13 +34,7 @@ pub(super) fn absent<T>(how: Denial) -> Answer<T> {
 }
 
 fn reply(code: u16, lines: &[&str]) -> Reply {
-    Reply {
-        code,
-        lines: lines.iter().map(|line| Box::from(*line)).collect(),
-        complete: true,
-        complete_ms: 41,
-        ..Reply::default()
-    }
+    Reply { code, lines: lines.iter().collect(), complete: true, complete_ms: 41, ..Reply::default() }
 }
 
 pub(super) fn target(text: &str, subject: Subject) -> Target {
@@ -108,11 +102,11 @@ pub(super) fn host(address: &str) -> Host {
     };
     session.ehlo = Some(reply(250, &["mail.example.org", "STARTTLS", "8BITMIME"]));
     session.ehlo_name = Some("mail.example.org".into());
-    session.extensions = vec!["STARTTLS".into(), "8BITMIME".into()];
+    session.extensions = ["STARTTLS", "8BITMIME"].into();
     session.tls = Tls {
         version: Some("TLSv1.3".into()),
         cipher: Some("TLS_AES_256_GCM_SHA384".into()),
-        certificate: Some(certificate(&["*.example.org", "example.org"], CertTrust::Trusted)),
+        certificate: Some(Box::new(certificate(&["*.example.org", "example.org"], CertTrust::Trusted))),
         ..Tls::none(TlsStatus::Ok)
     };
     let v4 = match address {

@@ -389,7 +389,7 @@ fn parquet_tells_its_schema_version_and_bounds_its_row_groups() {
 fn a_sound_certificate_for_another_name_is_a_mismatch() {
     let trust_for = |asked: Option<&str>, names: &[&str], chain| {
         let mut host = sample::host("192.0.2.25");
-        host.session.tls.certificate = Some(sample::certificate(names, chain));
+        host.session.tls.certificate = Some(Box::new(sample::certificate(names, chain)));
         host.session.tls.server_name = asked.map(Into::into);
         match cell_of(&sample::domain("example.org", host), "tls_cert_trust") {
             Cell::Word(word) => word,
@@ -416,7 +416,7 @@ fn a_certificate_covers_the_exchange_the_introduction_both_or_neither() {
     };
     let covers = |names: &[&str], introduced: Option<(&[u8], IntroducedBy)>| {
         let mut host = sample::host("192.0.2.25");
-        host.session.tls.certificate = Some(sample::certificate(names, CertTrust::SelfSigned));
+        host.session.tls.certificate = Some(Box::new(sample::certificate(names, CertTrust::SelfSigned)));
         host.introduction = introduced.map(|(text, by)| Introduction::new(text, by, Naming::default()));
         words(host).unwrap()
     };
@@ -437,7 +437,7 @@ fn a_certificate_covers_the_exchange_the_introduction_both_or_neither() {
 fn a_long_greeting_is_cut_between_escapes() {
     let greeting = |line: String| {
         let mut host = sample::host("192.0.2.25");
-        host.session.greeting = Some(Reply { code: 220, lines: vec![line.into()], ..Reply::default() });
+        host.session.greeting = Some(Reply { code: 220, lines: [line].into(), ..Reply::default() });
         match cell_of(&sample::domain("example.org", host), "greeting") {
             Cell::Text(text) => text.into_owned(),
             other => panic!("{other:?}"),
@@ -469,7 +469,7 @@ fn what_a_server_offers_is_not_known_from_half_a_reply() {
     let is_known = |code, complete| {
         let mut host = sample::host("192.0.2.25");
         host.session.ehlo = Some(Reply { code, complete, ..Reply::default() });
-        host.session.extensions = Vec::new();
+        host.session.extensions = [""; 0].into();
         cell_of(&sample::domain("example.org", host), "extensions") != Cell::Null
     };
     assert!(is_known(250, true) && is_known(502, true));
@@ -497,11 +497,11 @@ proptest! {
         let mut host = sample::host("192.0.2.25");
         host.session.connect_ms = Some(number.0);
         host.session.greeting =
-            Some(Reply { code: 220, lines: vec![greeting.into(), second.into()], ..Reply::default() });
+            Some(Reply { code: 220, lines: [greeting, second].into(), ..Reply::default() });
         host.session.greeted.software = Some(software.into());
         // An empty item and an empty list look alike in CSV; no such item exists.
-        host.session.extensions = vec![format!("{keyword}x").into(), "Y".into()];
-        host.session.tls.certificate = Some(sample::certificate(&[&format!("x{san}")], CertTrust::Trusted));
+        host.session.extensions = [format!("{keyword}x"), "Y".to_owned()].into();
+        host.session.tls.certificate = Some(Box::new(sample::certificate(&[&format!("x{san}")], CertTrust::Trusted)));
         host.introduction =
             Some(Introduction { text: intro.into(), by: IntroducedBy::Greeting, class: IntroductionClass::Fqdn });
         let mut judged = sample::domain(&target, host);

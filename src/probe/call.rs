@@ -97,8 +97,8 @@ impl<L: Lookup> Prober<L> {
             leave.depart();
             debug!(target: SMTP, %address, exchange = exchange.map(Name::as_str), "session begun");
             let (port, caller, name) = (settings.port, Arc::clone(&settings.caller), exchange.cloned());
-            let session = async move { session::hold(endpoint, port, &caller, name.as_ref()).await };
-            let session = self.lanes.hold(session).await;
+            let hold = || async move { session::hold(endpoint, port, &caller, name.as_ref()).await };
+            let session = self.lanes.hold(hold).await;
             self.calls.ended(&session);
             if session.cause != Some(Cause::OutOfSockets) || tries == SHORT_OF_SOCKETS {
                 break session;

@@ -30,13 +30,17 @@ impl Lanes {
         Self { all: (0..threads).map_while(|_| Lane::begin()).collect(), next: AtomicUsize::new(0) }
     }
 
-    /// What comes of a session, which is given up when this is dropped. A panic in it comes to whoever waits here.
-    pub(super) async fn hold<T: Send + 'static>(&self, session: impl Future<Output = T> + Send + 'static) -> T {
+    /// What comes of a session, which is given up when this is dropped. A panic in it comes to whoever waits here. The session
+    /// is made in here, so that whoever waits for thousands of them keeps no room for what is elsewhere.
+    pub(super) async fn hold<S>(&self, session: impl FnOnce() -> S) -> S::Output
+    where
+        S: Future<Output: Send> + Send + 'static,
+    {
         let turn = self.next.fetch_add(1, Ordering::Relaxed).checked_rem(self.all.len());
-        let Some(lane) = turn.and_then(|turn| self.all.get(turn)) else { return session.await };
-        let (task, session) = session.remote_handle();
+        let Some(lane) = turn.and_then(|turn| self.all.get(turn)) else { return Box::pin(session()).await };
+        let (task, held) = session().remote_handle();
         lane.runtime.spawn(task);
-        session.await
+        held.await
     }
 }
 
@@ -75,12 +79,11 @@ mod tests {
     async fn sessions_are_held_side_by_side_on_the_threads_in_turn() {
         let lanes = Lanes::new(2);
         let held = || async {
-            lanes
-                .hold(async {
-                    sleep(Duration::from_millis(1)).await;
-                    (name(), thread::current().id())
-                })
-                .await
+            let session = || async {
+                sleep(Duration::from_millis(1)).await;
+                (name(), thread::current().id())
+            };
+            lanes.hold(session).await
         };
         let (one, other) = tokio::join!(held(), held());
         assert_eq!((one.0.as_deref(), other.0.as_deref()), (Some("sessions"), Some("sessions")));
@@ -91,20 +94,21 @@ mod tests {
     async fn without_threads_they_are_held_in_place_by_the_clock_there() {
         let here = thread::current().id();
         let lanes = Lanes::new(0);
-        let there = lanes.hold(async {
+        let session = || async {
             sleep(Duration::from_secs(3600)).await;
             thread::current().id()
-        });
+        };
+        let there = lanes.hold(session);
         assert_eq!(there.await, here);
     }
 
     #[tokio::test]
     async fn a_panic_comes_to_who_waits_and_the_thread_goes_on() {
         let lanes = Lanes::new(1);
-        let panicked = std::panic::AssertUnwindSafe(lanes.hold(async { panic!("a fault of the session's") }));
+        let panicked = std::panic::AssertUnwindSafe(lanes.hold(|| async { panic!("a fault of the session's") }));
         let told = panicked.catch_unwind().await.expect_err("it panics");
         assert_eq!(told.downcast_ref::<&str>(), Some(&"a fault of the session's"));
-        assert_eq!(lanes.hold(async { 7 }).await, 7);
+        assert_eq!(lanes.hold(|| async { 7 }).await, 7);
     }
 
     /// Whether its sessions are given up with whoever waits for them, and with the threads.
@@ -115,11 +119,12 @@ mod tests {
             let alive = Arc::new(());
             let (held, begun) = (Arc::clone(&alive), Arc::new(tokio::sync::Notify::new()));
             let begin = Arc::clone(&begun);
-            let mut waits = Box::pin(lanes.hold(async move {
+            let session = || async move {
                 begin.notify_one();
                 pending::<()>().await;
                 drop(held);
-            }));
+            };
+            let mut waits = Box::pin(lanes.hold(session));
             tokio::select! {
                 () = &mut waits => unreachable!("it never ends"),
                 () = begun.notified() => {}

@@ -63,27 +63,24 @@ fn answer<T>(answer: &Answer<T>, extra: impl Fn(&T) -> usize) -> usize {
 }
 
 fn reply(reply: &Reply) -> usize {
-    reply.raw.len() + PIECE + reply.lines.iter().map(|line| line.len() + 16 + PIECE).sum::<usize>()
+    reply.raw.len() + reply.lines.octets() + 2 * PIECE
 }
 
 fn session(session: &Session) -> usize {
     let replies = [&session.greeting, &session.ehlo, &session.helo].into_iter().flatten().map(reply).sum::<usize>();
-    let texts = session.extensions.iter().chain(&session.auth).map(|text| text.len() + 16 + PIECE).sum::<usize>();
-    replies + texts + tls(&session.tls)
+    replies + session.extensions.octets() + session.auth.octets() + 2 * PIECE + tls(&session.tls)
 }
 
 fn tls(tls: &Tls) -> usize {
-    let keywords = tls.extensions.iter().map(|text| text.len() + 16 + PIECE).sum::<usize>();
     let said = [&tls.detail, &tls.chain_detail].into_iter().flatten().map(|text| text.len() + PIECE).sum::<usize>();
-    // The leaf's own struct is inside the session.
-    let certificates = tls.certificate.iter().chain(&tls.issuers).map(certificate).sum::<usize>();
-    keywords + said + certificates + tls.issuers.len() * size_of::<Certificate>()
+    let certificates = tls.certificate.as_deref().into_iter().chain(&tls.issuers).map(certificate).sum::<usize>();
+    tls.extensions.octets() + said + certificates
 }
 
 fn certificate(certificate: &Certificate) -> usize {
     let names = certificate.names.iter().map(|name| name.len() + 16 + PIECE).sum::<usize>();
     // Two digests, and the names of two algorithms.
-    names + certificate.subject.len() + certificate.issuer.len() + 320
+    size_of_val(certificate) + names + certificate.subject.len() + certificate.issuer.len() + 320
 }
 
 impl Size for Listing {

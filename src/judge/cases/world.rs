@@ -184,7 +184,12 @@ impl File {
         }
         if let Some(said) = &server.certificate {
             let (certificate, server_name) = (Some(certificate(said)), Some(OWN.into()));
-            session.tls = Tls { server_name, certificate, unproven: said.unproven, ..Tls::none(TlsStatus::Ok) };
+            session.tls = Tls {
+                server_name,
+                certificate: certificate.map(Box::new),
+                unproven: said.unproven,
+                ..Tls::none(TlsStatus::Ok)
+            };
         }
         let by = |text: Option<&str>, by| text.map(|text| Introduction::new(&unescape(text), by, NAMING));
         let greeted = by(session.greeted.name.as_deref(), IntroducedBy::Greeting);

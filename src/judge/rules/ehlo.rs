@@ -59,7 +59,7 @@ pub(in super::super) fn judge(case: &Case<'_>, out: &mut Findings) {
 }
 
 fn line(reply: &Reply) -> String {
-    format!("{} {}", reply.code, reply.lines.first().map_or("", |line| line.as_ref()))
+    format!("{} {}", reply.code, reply.lines.first().unwrap_or_default())
 }
 
 fn name(case: &Case<'_>, out: &mut Findings) {

@@ -181,7 +181,7 @@ fn pace(greeting: &Reply, out: &mut Findings) {
         let form = usize::from(greeting.complete_ms <= 30_000);
         out.add(Found::of(Code::GreetingSlow).form(form).detail(format!("{seconds} s")));
     }
-    let word = |line: Option<&Box<str>>| line.and_then(|line| line.split_whitespace().next()).map(str::to_owned);
+    let word = |line: Option<&str>| line.and_then(|line| line.split_whitespace().next()).map(str::to_owned);
     let same = word(greeting.lines.first()) == word(greeting.lines.last());
     let pause = greeting.complete_ms.saturating_sub(greeting.first_line_ms);
     if greeting.lines.len() > 1 && same && (2_000..=10_000).contains(&pause) {
@@ -219,6 +219,6 @@ fn oddities(case: &Case<'_>, greeting: &Reply, out: &mut Findings) {
 }
 
 fn first_line(reply: &Reply) -> String {
-    let text = reply.lines.first().map_or("", |line| line.as_ref());
+    let text = reply.lines.first().unwrap_or_default();
     if reply.code == 0 { text.to_owned() } else { format!("{} {text}", reply.code) }
 }

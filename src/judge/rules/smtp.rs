@@ -22,7 +22,7 @@ pub(in super::super) fn judge(case: &Case<'_>, out: &mut Findings) {
     }
     handshake(&session.tls, out);
     if let Some(mechanism) = cleartext {
-        out.add(Found::of(Code::SmtpAuthCleartext).detail(&**mechanism));
+        out.add(Found::of(Code::SmtpAuthCleartext).detail(mechanism));
     }
     if session.bad_keyword {
         out.add(Found::of(Code::SmtpEhloBadKeyword).detail(format!("offered: {}", session.extensions.join(" "))));

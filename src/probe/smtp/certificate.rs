@@ -76,7 +76,7 @@ pub(super) fn describe(shown: &Shown, anchors: &Anchors, now: UnixTime, tls: &mu
         CertTrust::Expired
     };
     certificate.chain = Some(trust);
-    tls.certificate = Some(certificate);
+    tls.certificate = Some(Box::new(certificate));
 }
 
 /// Whether more is known of a certificate than its digest.

@@ -6,6 +6,7 @@ use super::greeting::is_phrase;
 use super::reply::{bytes_of, words};
 use crate::model::introduction::Naming;
 use crate::model::smtp::{Reply, escape};
+use crate::model::texts::Texts;
 use crate::model::words::IntroductionClass as Class;
 
 /// Keywords kept of one reply.
@@ -47,7 +48,7 @@ pub enum EhloName {
 
 /// The host word of a positive EHLO or HELO reply.
 pub fn ehlo_name(reply: &Reply, naming: Naming) -> EhloName {
-    let line = bytes_of(reply.lines.first().map_or("", |line| line));
+    let line = bytes_of(reply.lines.first().unwrap_or_default());
     let Some(word) = words(&line).next() else { return EhloName::Missing };
     if is_keyword(word) {
         return EhloName::Missing;
@@ -65,9 +66,9 @@ pub fn ehlo_name(reply: &Reply, naming: Naming) -> EhloName {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Offer {
     /// Keywords, upper case, each once, in the order sent.
-    pub keywords: Vec<Box<str>>,
+    pub keywords: Texts,
     /// AUTH mechanisms, upper case.
-    pub auth: Vec<Box<str>>,
+    pub auth: Texts,
     /// A line outside the `ehlo-line` grammar.
     pub bad: bool,
     /// STARTTLS blanked by a firewall.
@@ -77,13 +78,13 @@ pub struct Offer {
 impl Offer {
     /// Whether a keyword is offered.
     pub fn has(&self, keyword: &str) -> bool {
-        self.keywords.iter().any(|offered| &**offered == keyword)
+        self.keywords.contains(keyword)
     }
 }
 
 /// Reads the keyword lines of an EHLO reply.
 pub fn offer(reply: &Reply) -> Offer {
-    let mut offer = Offer { keywords: Vec::with_capacity(reply.lines.len()), ..Offer::default() };
+    let mut offer = Offer { keywords: Texts::with_room(reply.lines.octets()), ..Offer::default() };
     for (at, line) in reply.lines.iter().enumerate() {
         let line = bytes_of(line);
         let Some(word) = words(&line).next() else {
@@ -112,11 +113,11 @@ pub fn offer(reply: &Reply) -> Offer {
 }
 
 /// Adds a word once, up to the cap.
-fn push(list: &mut Vec<Box<str>>, word: &[u8]) {
+fn push(list: &mut Texts, word: &[u8]) {
     if list.len() < KEYWORDS_CAP {
         let word = escape(&word.to_ascii_uppercase());
         if !list.contains(&word) {
-            list.push(word);
+            list.push(&word);
         }
     }
 }

@@ -125,7 +125,8 @@ fn is_ftp(reply: &Reply) -> bool {
 
 /// Whether a firewall has blanked the text: `*`, `0`, `2` and blanks with a `*` among them, or nothing but runs of `X`.
 fn is_masked(reply: &Reply) -> bool {
-    let [line] = &*reply.lines else { return false };
+    let mut lines = reply.lines.iter();
+    let (Some(line), None) = (lines.next(), lines.next()) else { return false };
     let stars = line.contains('*') && line.bytes().all(|byte| matches!(byte, b'*' | b'0' | b'2' | b' '));
     let crosses = line.contains("XXXX") && line.bytes().all(|byte| matches!(byte, b'X' | b' '));
     reply.code == 220 && (stars || crosses)

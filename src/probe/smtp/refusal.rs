@@ -128,7 +128,7 @@ mod tests {
             (554, "no", false),
             (220, "mail.example.org we throttle", false),
         ] {
-            let greeting = Reply { code, lines: vec![text.into()], complete: true, ..Reply::default() };
+            let greeting = Reply { code, lines: [text].into(), complete: true, ..Reply::default() };
             let session =
                 Session { greeting: Some(greeting), ..Session::none(25, crate::model::words::ConnectStatus::Open) };
             assert_eq!(turns_away(&session), away, "{code} {text}");

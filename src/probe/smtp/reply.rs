@@ -6,7 +6,8 @@
 use std::borrow::Cow;
 use std::mem;
 
-use crate::model::smtp::{Reply, escape, unescape};
+use crate::model::smtp::{Reply, escape_into, unescape};
+use crate::model::texts::Texts;
 
 /// Octets of a line with its CRLF; no line of RFC 5321 §4.5.3.1.5 has more than 512.
 const LINE_CAP: usize = 1024;
@@ -54,6 +55,8 @@ pub(super) struct Incoming {
     /// The line that has begun and not ended.
     line: Vec<u8>,
     bytes: usize,
+    /// Lines of the reply so far.
+    lines: usize,
 }
 
 impl Incoming {
@@ -69,8 +72,7 @@ impl Incoming {
         if self.bytes == 0 {
             // Nearly every reply comes in one piece: room for all of it at once.
             self.raw.reserve_exact(input.len().min(RAW_CAP));
-            let lines = input.split(|&byte| byte == b'\n').count() - 1;
-            self.reply.lines.reserve_exact(lines.min(LINES_CAP));
+            self.reply.lines = Texts::with_room(input.len().min(REPLY_CAP));
         }
         loop {
             let rest = input.get(used..).unwrap_or_default();
@@ -78,7 +80,7 @@ impl Incoming {
             if self.bytes == 0 {
                 self.reply.first_byte_ms = now_ms;
             }
-            let binary = self.reply.lines.is_empty() && is_binary(*self.line.first().unwrap_or(&next));
+            let binary = self.lines == 0 && is_binary(*self.line.first().unwrap_or(&next));
             let cap = if binary { BINARY_CAP } else { LINE_CAP };
             let room = (cap - self.line.len()).min(REPLY_CAP - self.bytes);
             let end = rest.iter().take(room).position(|&byte| byte == b'\n').map(|at| at + 1);
@@ -102,7 +104,7 @@ impl Incoming {
                 if last {
                     return (used, Progress::Done);
                 }
-                if self.reply.lines.len() >= LINES_CAP {
+                if self.lines >= LINES_CAP {
                     return (used, Progress::TooLong);
                 }
                 continue;
@@ -128,7 +130,7 @@ impl Incoming {
     /// What there was of a reply that ended before its last line. The line that broke off stays out of `lines`: half a name
     /// is not a name. Its code counts where it is whole, and so does the lack of one.
     pub(super) fn cut_off(mut self, now_ms: u32) -> Reply {
-        if self.reply.lines.is_empty() {
+        if self.lines == 0 {
             match code(&self.line) {
                 Some((code, _)) => self.reply.code = code,
                 None => self.reply.oddities.no_code = !could_be_code(&self.line),
@@ -157,7 +159,7 @@ impl Incoming {
             }
         }
 
-        let first = self.reply.lines.is_empty();
+        let first = self.lines == 0;
         if first {
             self.reply.first_line_ms = now_ms;
         }
@@ -187,7 +189,8 @@ impl Incoming {
                 (rest, last)
             }
         };
-        self.reply.lines.push(escape(text));
+        self.lines += 1;
+        self.reply.lines.push_with(|lines| escape_into(lines, text));
         last
     }
 }
@@ -287,7 +290,7 @@ pub(super) mod tests {
         let (reply, progress, used) =
             in_pieces(b"250-a.example\r\n250-SIZE\r\n250 HELP\r\n250 more\r\n", &[usize::MAX]);
         assert_eq!((reply.code, reply.complete, progress), (250, true, Progress::Done));
-        assert_eq!(reply.lines, ["a.example".into(), "SIZE".into(), "HELP".into()] as [Box<str>; 3]);
+        assert_eq!(reply.lines, ["a.example", "SIZE", "HELP"].into());
         assert_eq!(used, 35, "the line behind the reply is not taken");
         assert_eq!(reply.oddities, crate::model::smtp::Oddities::default());
     }
@@ -331,7 +334,7 @@ pub(super) mod tests {
                 (odd.no_code, "no-code"),
             ];
             let seen: Vec<_> = seen.into_iter().filter_map(|(on, name)| on.then_some(name)).collect();
-            assert_eq!(seen.join(" "), name, "{}", escape(bytes));
+            assert_eq!(seen.join(" "), name, "{}", crate::model::smtp::escape(bytes));
             assert_eq!(progress, Progress::Done);
         }
     }

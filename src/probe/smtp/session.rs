@@ -261,7 +261,7 @@ impl<O> Conversation<'_, O> {
     }
 
     fn offers_tls(&self) -> bool {
-        self.caller.tls.is_some() && self.session.extensions.iter().any(|keyword| &**keyword == "STARTTLS")
+        self.caller.tls.is_some() && self.session.extensions.contains("STARTTLS")
     }
 
     /// STARTTLS, the handshake, and a second EHLO inside (RFC 3207 §4.2). The plaintext facts stay as they are, whatever
@@ -359,7 +359,7 @@ const fn word_of(end: End) -> &'static str {
 
 /// A reply's first line, capped.
 pub(in crate::probe) fn line_of(reply: &Reply) -> String {
-    let text: String = reply.lines.first().map_or("", |line| line).chars().take(200).collect();
+    let text: String = reply.lines.first().unwrap_or_default().chars().take(200).collect();
     format!("{} {text}", reply.code)
 }
 

@@ -373,7 +373,7 @@ async fn nul_and_latin_one_are_kept_as_evidence() {
     ])
     .await;
     let greeting = session.greeting.unwrap();
-    assert_eq!(*greeting.lines, ["mail.ietf.org \\x00\\xFC hi".into()] as [Box<str>; 1]);
+    assert_eq!(greeting.lines, ["mail.ietf.org \\x00\\xFC hi"].into());
     assert_eq!(*greeting.raw, *b"220 mail.ietf.org \0\xfc hi\n");
     assert!(greeting.oddities.control && greeting.oddities.non_ascii && greeting.oddities.bare_lf);
     assert_eq!(session.greeted.name.as_deref(), Some("mail.ietf.org"));
